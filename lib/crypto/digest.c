@@ -1,0 +1,45 @@
+#include "crypto/digest.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+struct digest {
+    EVP_MD_CTX *ctx;
+};
+
+struct digest *digest_new(void)
+{
+    struct digest *d = mem_new(sizeof *d);
+
+    d->ctx = EVP_MD_CTX_new();
+    (void)EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL);
+    return d;
+}
+
+void digest_free(struct digest *d)
+{
+    if (d != NULL) {
+        EVP_MD_CTX_free(d->ctx);
+        free(d);
+    }
+}
+
+void digest_add(struct digest *d, const void *p, size_t n)
+{
+    (void)EVP_DigestUpdate(d->ctx, p, n);
+}
+
+void digest_hex(struct digest *d, char out[DIGEST_HEX])
+{
+    unsigned char md[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+
+    (void)EVP_DigestFinal_ex(d->ctx, md, &n);
+    for (unsigned i = 0; i < 32; i++) {
+        (void)snprintf(out + (size_t)2 * i, 3, "%02x", md[i]);
+    }
+    (void)EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL);
+}

@@ -1,0 +1,310 @@
+#include "record/event.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/rand.h"
+#include "record/json.h"
+
+/* The members that dpp looks at, by length and text. */
+static const struct {
+    struct slice name;
+    size_t at; /* offset of the slice in struct event */
+    bool string;
+} members[] = {
+#define M(name, string)                                                        \
+    {                                                                          \
+        SLICE(#name), offsetof(struct event, name), string                     \
+    }
+    M(specversion, true),  M(id, true),
+    M(source, true),       M(type, true),
+    M(time, true),         M(subject, true),
+    M(data, false),        M(datacontenttype, true),
+    M(partitionkey, true), M(data_base64, true),
+    M(dpporigin, true),    M(dpphdr, true),
+#undef M
+};
+
+enum { MEMBERS = sizeof members / sizeof members[0] };
+
+static int find_member(struct slice key)
+{
+    for (int i = 0; i < MEMBERS; i++) {
+        if (slice_eq(members[i].name, key)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static int keep(struct event *ev, int i, struct slice value, struct err *e)
+{
+    struct slice *at = (struct slice *)(void *)((char *)ev + members[i].at);
+
+    if (at->p != NULL) {
+        return err_set(e, STATUS_STREAM, "member \"%s\" twice",
+                       members[i].name.p);
+    }
+    if (members[i].string && !json_is_string(value)) {
+        return err_set(e, STATUS_STREAM, "member \"%s\" is no string",
+                       members[i].name.p);
+    }
+    *at = value;
+    return 0;
+}
+
+/* dpporigin from its comma on, or with the comma behind it where it is the
+ * first member. */
+static void mark_origin(struct event *ev, const char *before, struct slice key,
+                        const char *behind)
+{
+    const char *start = key.p - 1;
+
+    while (start > before && *start != ',' && *start != '{') {
+        start--;
+    }
+    const char *end = behind;
+    if (*start == '{') {
+        start++;
+        while (*end != ',' && *end != '}') {
+            end++;
+        }
+        end += *end == ',';
+    }
+    ev->origin_cut = (struct slice){start, (size_t)(end - start)};
+}
+
+int event_parse(struct event *ev, struct slice line, bool *reordered,
+                struct err *e)
+{
+    struct json_walk w;
+    struct slice key;
+    struct slice value;
+    bool dpp = false;
+    int rc;
+
+    *ev = (struct event){.line = line};
+    *reordered = false;
+    json_walk_init(&w, line);
+    for (const char *before = line.p;
+         (rc = json_walk_next(&w, &key, &value)) == 1; before = w.p) {
+        const int i = find_member(key);
+        if (i >= 0 && keep(ev, i, value, e) < 0) {
+            return -1;
+        }
+        if (i < 0 && slice_is(key, "dpp")) {
+            dpp = true;
+        }
+        if (key.n == 9 && ev->dpporigin.p == value.p) {
+            mark_origin(ev, before, key, w.p);
+        }
+    }
+    if (rc < 0) {
+        return err_set(e, STATUS_STREAM, "not a JSON object");
+    }
+    *reordered = dpp && ev->specversion.p == NULL;
+    if (ev->specversion.p == NULL || ev->id.p == NULL || ev->source.p == NULL ||
+        ev->type.p == NULL) {
+        return err_set(e, STATUS_STREAM, "no CloudEvents event: no \"%s\"",
+                       ev->specversion.p == NULL ? "specversion"
+                       : ev->id.p == NULL        ? "id"
+                       : ev->source.p == NULL    ? "source"
+                                                 : "type");
+    }
+    if (ev->data.p != NULL && ev->data_base64.p != NULL) {
+        return err_set(e, STATUS_STREAM, "both data and data_base64");
+    }
+    return 0;
+}
+
+void event_without_origin(const struct event *ev, struct slice part[2])
+{
+    part[0] = ev->line;
+    part[1] = (struct slice){ev->line.p, 0};
+    if (ev->origin_cut.n > 0) {
+        const char *end = ev->origin_cut.p + ev->origin_cut.n;
+        part[0].n = (size_t)(ev->origin_cut.p - ev->line.p);
+        part[1].p = end;
+        part[1].n = ev->line.n - (size_t)(end - ev->line.p);
+    }
+}
+
+static char *put_decimal(char *p, uint64_t v)
+{
+    char digit[20];
+    size_t n = 0;
+
+    do {
+        digit[n++] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    while (n > 0) {
+        *p++ = digit[--n];
+    }
+    return p;
+}
+
+void event_add_origin(struct buf *b, struct slice line, const char *topic,
+                      uint32_t partition, uint64_t offset)
+{
+    static const char name[] = ",\"dpporigin\":\"";
+    const size_t n = strlen(topic);
+
+    while (line.n > 0 && line.p[line.n - 1] != '}') {
+        line.n--; /* blanks behind the object */
+    }
+    char *p = buf_reserve(b, line.n + sizeof name + n + 48);
+    char *start = p;
+    memcpy(p, line.p, line.n);
+    p += line.n - (line.n > 0);
+    memcpy(p, name, sizeof name - 1);
+    p += sizeof name - 1;
+    memcpy(p, topic, n);
+    p += n;
+    *p++ = '/';
+    p = put_decimal(p, partition);
+    *p++ = '/';
+    p = put_decimal(p, offset);
+    *p++ = '"';
+    *p++ = '}';
+    b->n += (size_t)(p - start);
+}
+
+int event_value(const struct event *ev, struct buf *b)
+{
+    if (ev->data.p != NULL) {
+        buf_append_slice(b, ev->data);
+        return 1;
+    }
+    if (ev->data_base64.p != NULL) {
+        const struct slice v = ev->data_base64;
+        return base64_decode(b, v.p + 1, v.n - 2) < 0 ? -1 : 1;
+    }
+    return 0;
+}
+
+bool event_type_is_json(struct slice type)
+{
+    static const char json[] = "json";
+    size_t n = 0;
+
+    if (type.p == NULL) {
+        return true;
+    }
+    while (n < type.n && type.p[n] != ';' && type.p[n] != ' ') {
+        n++;
+    }
+    return n > 4 && strncasecmp(type.p + n - 4, json, 4) == 0 &&
+           (type.p[n - 5] == '/' || type.p[n - 5] == '+');
+}
+
+static bool may_splice(const struct event_parts *parts)
+{
+    const struct slice v = parts->value;
+
+    if (v.n == 0 || !event_type_is_json(parts->datacontenttype) ||
+        memchr(v.p, '\n', v.n) != NULL || memchr(v.p, '\r', v.n) != NULL ||
+        strchr(" \t", v.p[0]) != NULL || strchr(" \t", v.p[v.n - 1]) != NULL) {
+        return false;
+    }
+    return json_valid(v);
+}
+
+static void put_member(struct buf *b, const char *name, struct slice text)
+{
+    if (text.p != NULL) {
+        buf_puts(b, name);
+        json_encode(b, text);
+    }
+}
+
+void event_write(struct buf *b, const struct event_parts *parts)
+{
+    char id[RAND_UUID];
+    char now[CLOCK_TEXT];
+    struct slice time = parts->time;
+    struct slice ident = parts->id;
+
+    if (ident.p == NULL) {
+        rand_uuid7(id);
+        ident = slice_of(id);
+    }
+    if (time.p == NULL) {
+        time_format(clock_wall_ms(), now);
+        time = slice_of(now);
+    }
+    put_member(b, "{\"specversion\":\"1.0\",\"id\":", ident);
+    put_member(b, ",\"source\":", parts->source);
+    put_member(b, ",\"type\":", parts->type);
+    put_member(b, ",\"time\":", time);
+    put_member(b, ",\"subject\":", parts->subject);
+    put_member(b, ",\"partitionkey\":", parts->partitionkey);
+    put_member(b, ",\"traceparent\":", parts->traceparent);
+    put_member(b, ",\"tracestate\":", parts->tracestate);
+    put_member(b, ",\"dpphdr\":", parts->dpphdr);
+    put_member(b, ",\"datacontenttype\":", parts->datacontenttype);
+    if (!parts->tombstone && may_splice(parts)) {
+        buf_puts(b, ",\"data\":");
+        buf_append_slice(b, parts->value);
+    } else if (!parts->tombstone) {
+        buf_puts(b, ",\"data_base64\":\"");
+        base64_encode(b, parts->value.p, parts->value.n);
+        buf_putc(b, '"');
+    }
+    buf_putc(b, '}');
+}
+
+static bool dead_member(struct slice key)
+{
+    return slice_is(key, "deadreason") || slice_is(key, "deadstage") ||
+           slice_is(key, "deadtime") || slice_is(key, "deadorigin") ||
+           slice_is(key, "dpporigin");
+}
+
+void event_write_dead(struct buf *b, const struct event *ev, struct slice why,
+                      const char *stage)
+{
+    struct json_walk w;
+    struct slice key;
+    struct slice value;
+    char now[CLOCK_TEXT];
+    char sep = '{';
+
+    json_walk_init(&w, ev->line);
+    while (json_walk_next(&w, &key, &value) == 1) {
+        if (dead_member(key)) {
+            continue;
+        }
+        buf_putc(b, sep);
+        buf_putc(b, '"');
+        buf_append_slice(b, key);
+        buf_puts(b, "\":");
+        buf_append_slice(b, value);
+        sep = ',';
+    }
+    time_format(clock_wall_ms(), now);
+    put_member(b, ",\"deadreason\":", why);
+    put_member(b, ",\"deadstage\":", slice_of(stage));
+    put_member(b, ",\"deadtime\":", slice_of(now));
+    if (ev->dpporigin.p != NULL) {
+        buf_puts(b, ",\"deadorigin\":");
+        buf_append_slice(b, ev->dpporigin);
+    }
+    buf_putc(b, '}');
+}
+
+void event_wrap_invalid(struct buf *b, struct slice bytes)
+{
+    const struct event_parts parts = {
+        .source = SLICE("/dpp/invalid"),
+        .type = SLICE("dpp.invalid"),
+        .datacontenttype = SLICE("application/octet-stream"),
+        .value = bytes,
+    };
+
+    event_write(b, &parts);
+}

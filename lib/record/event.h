@@ -1,0 +1,84 @@
+/* The event line: CloudEvents 1.0 in JSON format, as raw bytes with a view on
+ * the members that dpp needs (dpp-stage(7)). */
+#ifndef RECORD_EVENT_H
+#define RECORD_EVENT_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct err;
+
+/* Slices of the line as they stand there (strings with quotes and escapes);
+ * p == NULL where a member is missing. Borrowed from the line. */
+struct event {
+    struct slice line; /* without line end */
+    struct slice specversion;
+    struct slice id;
+    struct slice source;
+    struct slice type;
+    struct slice time;
+    struct slice subject;
+    struct slice datacontenttype;
+    struct slice partitionkey;
+    struct slice data;
+    struct slice data_base64;
+    struct slice dpporigin;
+    struct slice dpphdr;
+    struct slice origin_cut; /* dpporigin with one comma: what to leave out */
+};
+
+/* 0, or -1 with STATUS_STREAM and the reason in the error's text: no JSON
+ * object, a required member is missing or no string, a member twice. A line
+ * with "dpp" as a later member and no specversion gets *reordered = true: a
+ * filter has reordered a control line. */
+int event_parse(struct event *, struct slice line, bool *reordered,
+                struct err *);
+
+/* The line without dpporigin, as two pieces (the second may be empty). */
+void event_without_origin(const struct event *, struct slice part[2]);
+
+/* Append the line with dpporigin set to "topic/partition/offset". The line has
+ * none yet (that is how topics keep it). No line end. */
+void event_add_origin(struct buf *, struct slice line, const char *topic,
+                      uint32_t partition, uint64_t offset);
+
+/* Append the value's bytes: data as it stands, data_base64 decoded. 1; 0 if
+ * there is neither (a tombstone); -1 if data_base64 is no base 64. */
+int event_value(const struct event *, struct buf *);
+
+/* What an event is made of; text that is decoded, p == NULL: left out. */
+struct event_parts {
+    struct slice id; /* NULL: a UUIDv7 */
+    struct slice source;
+    struct slice type;
+    struct slice subject;
+    struct slice time; /* NULL: now */
+    struct slice datacontenttype;
+    struct slice partitionkey;
+    struct slice traceparent;
+    struct slice tracestate;
+    struct slice dpphdr;
+    struct slice value;
+    bool tombstone;
+};
+
+/* Append one event line without line end. value is spliced in byte for byte as
+ * data if it may be (JSON type, valid UTF-8 JSON, no CR or LF, no blank at
+ * either end), else it goes to data_base64. */
+void event_write(struct buf *, const struct event_parts *);
+
+/* True for application/json, text/json and +json, whatever parameters. A
+ * missing type counts as JSON, as CloudEvents says. */
+bool event_type_is_json(struct slice datacontenttype);
+
+/* Append a dead letter: the event with deadreason, deadstage, deadtime and
+ * deadorigin (its dpporigin) as attributes, replacing older ones. */
+void event_write_dead(struct buf *, const struct event *, struct slice why,
+                      const char *stage);
+
+/* Append a whole event of type dpp.invalid that carries bytes which are no
+ * event, base 64. */
+void event_wrap_invalid(struct buf *, struct slice bytes);
+
+#endif
