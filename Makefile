@@ -32,6 +32,10 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed \
 PKGS := jansson yaml-0.1 libevent_core libcurl libcrypto
 LIBS = $(shell pkg-config --libs $(PKGS)) -ljq -lonig -lm -lpthread
 
+# Short output: "CC file"; V=1 shows the commands.
+Q := $(if $(V),,@)
+SAY = $(if $(V),@:,@printf '%-4s %s\n')
+
 LIB_OBJ := $(patsubst %.c,$B/obj/%.o,$(wildcard lib/*/*.c))
 PROGRAMS := $(patsubst bin/%.c,$B/bin/%,$(wildcard bin/*.c))
 UNITS := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/*.c))
@@ -48,31 +52,38 @@ test-programs: all $(UNITS) $(TOOLS) $(FUZZERS) $(BENCHES)
 
 $B/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(SAY) CC $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $B/libdpp.a: $(LIB_OBJ)
+	$(SAY) AR $@
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $B/bin/%: $B/obj/bin/%.o $B/libdpp.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $B/unit/%: $B/obj/tests/unit/%.o $B/libdpp.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $B/tools/%: $B/obj/tests/tools/%.o $B/libdpp.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/libdpp.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $B/bench/%: $B/obj/tests/bench/%.o $B/libdpp.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 deps:
 	@tests/deps
