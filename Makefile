@@ -2,7 +2,7 @@
 #
 #   make            the programs, in build/bin/
 #   make demo       the main job, with stages killed while it runs
-#   make test       all tests        (make SAN=address,undefined test)
+#   make test       all tests        (ONLY=cli/listen, SAN=address,undefined)
 #   make check      style, layers, static analysis, manuals
 #   make chaos N=…  the kill tests at length     make bench   the figures
 #   make fuzz T=…   the fuzzers, T seconds each  make install prefix=… DESTDIR=…
@@ -90,23 +90,23 @@ deps:
 
 demo: deps
 	@$(MAKE) --no-print-directory all
-	@tests/demo
+	@DPP_BUILD=$B tests/demo
 
 test: deps
 	@$(MAKE) --no-print-directory test-programs
-	@tests/run
+	@DPP_BUILD=$B tests/run $(ONLY)
 
 check: deps
 	@$(MAKE) --no-print-directory all
-	@tests/check
+	@DPP_BUILD=$B tests/check
 
 chaos: deps
 	@$(MAKE) --no-print-directory test-programs
-	@tests/chaos $(N)
+	@DPP_BUILD=$B tests/chaos $(N)
 
 bench: deps
 	@$(MAKE) --no-print-directory test-programs
-	@tests/bench/run
+	@DPP_BUILD=$B tests/bench/run
 
 fuzz: deps
 	@tests/fuzz/run $(T)
