@@ -91,15 +91,20 @@ static int take(const struct opt *o, const char *text, struct err *e)
     }
 }
 
+static bool named(const struct opt *o, const char *name, size_t n)
+{
+    return o->name != NULL && strlen(o->name) == n &&
+           memcmp(o->name, name, n) == 0;
+}
+
+/* By letter, or where name is not NULL by the name's n bytes. */
 static const struct opt *find(const struct opt_usage *u, char letter,
                               const char *name, size_t n)
 {
     for (size_t t = 0; t < sizeof u->tables / sizeof u->tables[0]; t++) {
         for (const struct opt *o = u->tables[t]; o != NULL && o->help != NULL;
              o++) {
-            if (letter != 0 ? o->letter == letter
-                            : o->name != NULL && strlen(o->name) == n &&
-                                  memcmp(o->name, name, n) == 0) {
+            if (name == NULL ? o->letter == letter : named(o, name, n)) {
                 return o;
             }
         }

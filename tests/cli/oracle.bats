@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The judge is judged first: each kind of fault must be seen.
 load helper
+# shellcheck disable=SC2154 # the helper sets them
 
 setup() {
     common_setup

@@ -47,7 +47,8 @@ def body(name):
     text = (
         '{"ref":"refs/heads/%s","name":"%s","key":"%s","n":%d,'
         '"head_commit":{"message":"%s","author":"Zo\u00eb"},"pad":"%s"'
-        % (hexes[:6], name, key, n, message(name), hexes * (int(hexes[0], 16) // 4))
+        % (hexes[:6], name, key, n, message(name),
+           hexes * (int(hexes[0], 16) // 4))
     )
     if name[0] == "p":
         return (text + "}").encode()
