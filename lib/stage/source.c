@@ -1,0 +1,569 @@
+/* The source's side of the protocol.
+ *
+ * States:
+ *
+ *   PLAIN    no protocol: take, write; at the end close.
+ *   HELLO    hello is written, and again each second. Nothing is taken.
+ *            connected -> ANSWER; 2 s after the pipe was read -> 69
+ *   ANSWER   the sink is making itself ready, however long that takes.
+ *            hi -> RUN
+ *   RUN      take, write a batch and its mark in one write, read receipts.
+ *            SIGTERM, SOURCE_END, SOURCE_AGAIN -> DRAIN
+ *   DRAIN    what is taken leaves, then "end"; receipts come in. When the
+ *            sink closes the way back: exit 0, or open() again.
+ *
+ * Invariants: a write ends with a mark (so a position never splits a batch);
+ * at most WINDOW events are unreceipted; the ring holds the marks that are not
+ * receipted, in order, each with the position behind it; a position is stored
+ * only when all before it is terminal. A crash at any line leaves the stored
+ * position at or before what is terminal: the successor repeats, never skips.
+ */
+#include "stage/source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/msg.h"
+#include "base/rand.h"
+#include "record/pos.h"
+#include "stage/back.h"
+#include "stage/notify.h"
+#include "stage/reader.h"
+
+enum {
+    BATCH = 64 * 1024, /* bytes gathered for one write */
+    WINDOW = 65536,    /* unreceipted events */
+    CAUTIOUS = 1000,   /* events after which a cautious source is bold again */
+    PROGRESS_US = 200 * 1000
+};
+
+enum state { PLAIN, HELLO, ANSWER, RUN, DRAIN };
+
+struct mark {
+    uint64_t seq;
+    uint64_t n;
+    uint64_t time_us;
+    char *pos; /* sealed, or NULL */
+};
+
+struct source {
+    struct stage stage;
+    const struct source_ops *ops;
+    void *ctx;
+    enum state state;
+    bool protocol;
+    bool again;   /* open() anew after this drain */
+    bool ended;   /* "end" is in the buffer or gone */
+    bool caution; /* one event per mark, one at a time */
+    bool suspect; /* the first event goes down as a dead line */
+    char name[CONTROL_NAME_MAX + 1];
+    struct buf keys;
+    char run[RAND_HEX];
+    struct back back;
+    struct buf out;
+    size_t sent;
+    size_t line; /* where the line under way starts */
+    uint64_t gathered;
+    uint64_t seq; /* of the last mark */
+    uint64_t total;
+    uint64_t unreceipted;
+    struct mark *ring;
+    size_t ring_cap;
+    size_t ring_head;
+    size_t ring_n;
+    uint64_t hello_due_us;
+    uint64_t hello_timeout_ms;
+    uint64_t read_since_us; /* the pipe was seen empty; 0: not yet */
+    uint64_t progress_us;
+};
+
+void source_identify(struct source *s, const char *name, struct slice keys)
+{
+    s->protocol = true;
+    (void)snprintf(s->name, sizeof s->name, "%s", name);
+    buf_clear(&s->keys);
+    buf_append_slice(&s->keys, keys);
+}
+
+struct buf *source_line(struct source *s)
+{
+    s->line = s->out.n;
+    return &s->out;
+}
+
+void source_line_done(struct source *s)
+{
+    if (s->suspect) {
+        char *line = mem_strndup(s->out.p + s->line, s->out.n - s->line);
+        s->out.n = s->line;
+        buf_printf(&s->out,
+                   "{\"dpp\":\"dead\",\"why\":\"crash-suspect: the segment "
+                   "died on it again and again\",\"event\":%s}",
+                   line);
+        free(line);
+        s->suspect = false;
+    }
+    buf_putc(&s->out, '\n');
+    s->gathered++;
+    s->total++;
+    s->stage.stats.in++;
+    s->stage.stats.out++;
+    s->stage.stats.bytes_in += s->out.n - s->line;
+}
+
+bool source_full(const struct source *s)
+{
+    const uint64_t window = s->caution ? 1 : WINDOW;
+
+    return s->out.n >= BATCH ||
+           (s->protocol && s->unreceipted + s->gathered >= window);
+}
+
+uint64_t source_mark(const struct source *s)
+{
+    return s->seq + 1;
+}
+
+bool source_started(const struct source *s)
+{
+    return s->state == PLAIN || s->state == RUN || s->state == DRAIN;
+}
+
+struct stats *source_stats(struct source *s)
+{
+    return &s->stage.stats;
+}
+
+/* --- the ring of marks -------------------------------------------------- */
+
+static void ring_push(struct source *s, const struct mark *m)
+{
+    if (s->ring_n == s->ring_cap) {
+        const size_t cap = s->ring_cap > 0 ? s->ring_cap * 2 : 64;
+        struct mark *ring = mem_alloc(cap * sizeof *ring);
+        for (size_t i = 0; i < s->ring_n; i++) {
+            ring[i] = s->ring[(s->ring_head + i) % s->ring_cap];
+        }
+        free(s->ring);
+        s->ring = ring;
+        s->ring_cap = cap;
+        s->ring_head = 0;
+    }
+    s->ring[(s->ring_head + s->ring_n++) % s->ring_cap] = *m;
+}
+
+static struct mark ring_pop(struct source *s)
+{
+    const struct mark m = s->ring[s->ring_head];
+
+    s->ring_head = (s->ring_head + 1) % s->ring_cap;
+    s->ring_n--;
+    return m;
+}
+
+/* --- down ---------------------------------------------------------------- */
+
+static void put_mark(struct source *s)
+{
+    struct buf pos;
+    struct control c = {.kind = CONTROL_MARK,
+                        .run = slice_of(s->run),
+                        .seq = ++s->seq,
+                        .n = s->gathered};
+    struct mark m = {
+        .seq = s->seq, .n = s->gathered, .time_us = clock_mono_us()};
+
+    buf_init(&pos);
+    if (s->ops->position != NULL) {
+        s->ops->position(s->ctx, &pos);
+        pos_seal(&pos);
+        c.pos = buf_slice(&pos);
+        m.pos = pos.n > 0 ? mem_strndup(pos.p, pos.n) : NULL;
+    }
+    control_write(&s->out, &c);
+    buf_release(&pos);
+    ring_push(s, &m);
+    s->unreceipted += s->gathered;
+    s->gathered = 0;
+}
+
+static void put_hello(struct source *s, uint64_t now)
+{
+    char back[CONTROL_BACK_MAX];
+    const int n = snprintf(back, sizeof back, "@dpp-%s", s->run);
+    const struct control c = {.kind = CONTROL_HELLO,
+                              .v = 1,
+                              .run = slice_of(s->run),
+                              .name = slice_of(s->name),
+                              .keys = buf_slice(&s->keys),
+                              .back = {back, (size_t)n}};
+
+    control_write(&s->out, &c);
+    s->hello_due_us = now + 1000000;
+}
+
+/* Open a run, from the first state or after SOURCE_AGAIN. */
+static int begin(struct source *s, struct err *e)
+{
+    s->protocol = false;
+    if (s->ops->open(s->ctx, s, e) < 0) {
+        return -1;
+    }
+    if (!s->protocol) {
+        s->state = PLAIN;
+        stage_ready(&s->stage);
+        return s->ops->start(s->ctx, (struct slice){"", 0}, e);
+    }
+    if (isatty(STDOUT_FILENO)) {
+        return err_set(e, STATUS_USAGE,
+                       "standard output is a terminal, which gives no "
+                       "receipts: put a pipe behind it, or leave out what "
+                       "keeps a position");
+    }
+    s->state = HELLO;
+    s->seq = 0;
+    s->ended = false;
+    s->again = false;
+    s->read_since_us = 0;
+    rand_hex(s->run);
+    back_release(&s->back);
+    back_init(&s->back);
+    if (back_listen(&s->back, s->run, e) < 0) {
+        return -1;
+    }
+    put_hello(s, clock_mono_us());
+    return 0;
+}
+
+static void start_drain(struct source *s, bool again)
+{
+    if (s->state == DRAIN) {
+        return;
+    }
+    if (s->ops->drain != NULL && !again) {
+        s->ops->drain(s->ctx);
+    }
+    s->again = again;
+    s->state = DRAIN;
+}
+
+static bool busy(struct source *s)
+{
+    return !s->again && s->ops->busy != NULL && s->ops->busy(s->ctx);
+}
+
+static void put_end(struct source *s)
+{
+    if (s->gathered > 0) {
+        put_mark(s);
+    }
+    if (s->protocol) {
+        const struct control c = {.kind = CONTROL_END, .run = slice_of(s->run)};
+        control_write(&s->out, &c);
+    }
+    s->ended = true;
+}
+
+/* Gather one batch if there is room for one. 1: call again at once. */
+static int take(struct source *s, struct err *e)
+{
+    if (s->state == DRAIN && !s->ended && s->out.n == 0 && !busy(s)) {
+        put_end(s);
+        return 0;
+    }
+    if ((s->state != RUN && s->state != PLAIN) || s->out.n > 0 ||
+        source_full(s)) {
+        return 0;
+    }
+    const int rc = s->ops->take(s->ctx, s, e);
+    if (rc < 0) {
+        return -1;
+    }
+    if (s->gathered > 0 && s->protocol) {
+        put_mark(s);
+    }
+    s->gathered = 0;
+    if (rc == SOURCE_END || rc == SOURCE_AGAIN) {
+        start_drain(s, rc == SOURCE_AGAIN);
+    }
+    return rc != SOURCE_IDLE;
+}
+
+/* --- back ---------------------------------------------------------------- */
+
+static int take_hi(struct source *s, const struct control *c, struct err *e)
+{
+    if (s->state != ANSWER || c->v != 1) {
+        return err_set(e, STATUS_STREAM, "hi out of turn");
+    }
+    if (pos_check(c->pos, e) < 0 || s->ops->start(s->ctx, c->pos, e) < 0) {
+        return -1;
+    }
+    s->state = RUN;
+    stage_ready(&s->stage);
+    return 0;
+}
+
+static void tell_progress(struct source *s, uint64_t now)
+{
+    if (now - s->progress_us < PROGRESS_US && s->ring_n > 0) {
+        return;
+    }
+    s->progress_us = now;
+    notify_send("X_DPP_POS=%s#%llu %.*s", s->run,
+                (unsigned long long)s->seq - s->ring_n,
+                (int)s->stage.stats.position.n, s->stage.stats.position.p);
+}
+
+static int take_receipt(struct source *s, const struct control *c,
+                        struct err *e)
+{
+    const uint64_t now = clock_mono_us();
+    struct stats *stats = &s->stage.stats;
+    struct buf pos;
+
+    if (c->seq > s->seq || s->state == ANSWER) {
+        return err_set(e, STATUS_STREAM,
+                       "a receipt for mark %llu, which was never written",
+                       (unsigned long long)c->seq);
+    }
+    buf_init(&pos);
+    while (s->ring_n > 0 && s->ring[s->ring_head].seq <= c->seq) {
+        const struct mark m = ring_pop(s);
+        s->unreceipted -= m.n;
+        stats_latency(stats, now - m.time_us);
+        if (m.pos != NULL) {
+            pos_merge(&pos, slice_of(m.pos));
+            free(m.pos);
+        }
+    }
+    if (pos.n > 0) {
+        pos_merge(&stats->position, buf_slice(&pos));
+    }
+    stats->ok = c->counts.ok;
+    stats->dead = c->counts.dead;
+    stats->deferred = c->counts.deferred;
+    stats->dropped = c->counts.dropped;
+    stats->born = c->counts.born;
+    stats->net = c->counts.net;
+    stats->unreceipted = s->unreceipted;
+    const int rc = s->ops->receipt != NULL
+                       ? s->ops->receipt(s->ctx, c->seq, buf_slice(&pos), e)
+                       : 0;
+    buf_release(&pos);
+    tell_progress(s, now);
+    return rc;
+}
+
+/* The sink closed the way back: right behind "end" once all is receipted, a
+ * death at any other time. */
+static int sink_closed(struct source *s, struct err *e)
+{
+    if (s->state == DRAIN && s->ended && s->ring_n == 0) {
+        back_release(&s->back);
+        back_init(&s->back);
+        return 0;
+    }
+    return err_set(e, STATUS_NEIGHBOUR,
+                   "the sink of this pipe has gone: see what it said");
+}
+
+static int read_back(struct source *s, struct err *e)
+{
+    struct control c;
+    struct err closed;
+    int open;
+    int rc;
+
+    do {
+        open = back_read(&s->back, &closed);
+        while ((rc = back_next(&s->back, &c, e)) == 1) {
+            if (!slice_is(c.run, s->run)) {
+                msg_warn("ignored a line of another run on the way back");
+            } else if (c.kind == CONTROL_HI) {
+                rc = take_hi(s, &c, e);
+            } else if (c.kind == CONTROL_RECEIPT) {
+                rc = take_receipt(s, &c, e);
+            } else {
+                rc = err_set(e, STATUS_STREAM,
+                             "a line on the way back that goes down");
+            }
+            if (rc < 0) {
+                return -1;
+            }
+        }
+        if (rc < 0) {
+            return -1;
+        }
+    } while (open == 1);
+    return open < 0 ? sink_closed(s, e) : 0;
+}
+
+static int say_hello(struct source *s, uint64_t now, struct err *e)
+{
+    const int rc = back_accept(&s->back, e);
+    int unread = 0;
+
+    if (rc != 0) {
+        s->state = rc > 0 ? ANSWER : s->state;
+        return rc < 0 ? -1 : 0;
+    }
+    if (s->read_since_us == 0 && s->out.n == 0 &&
+        (ioctl(STDOUT_FILENO, FIONREAD, &unread) < 0 || unread == 0)) {
+        s->read_since_us = now;
+    }
+    if (s->read_since_us > 0 &&
+        now - s->read_since_us > s->hello_timeout_ms * 1000) {
+        char who[READER_NAME];
+        reader_name(STDOUT_FILENO, who);
+        return err_set(e, STATUS_UNREACHABLE,
+                       "%s gave no answer on the way back within %llu ms: it "
+                       "buffers or swallows control lines, or no dpp sink "
+                       "stands at the end of the pipe (nothing was taken)",
+                       who, (unsigned long long)s->hello_timeout_ms);
+    }
+    if (now >= s->hello_due_us && s->out.n == 0) {
+        put_hello(s, now);
+    }
+    return 0;
+}
+
+/* --- the loop ------------------------------------------------------------ */
+
+struct waits {
+    struct pollfd fds[STAGE_FDS];
+    size_t n;
+    size_t own; /* where the program's descriptors begin */
+    int timeout_ms;
+};
+
+static void collect(struct source *s, struct waits *w, bool at_once)
+{
+    w->n = 1;
+    w->timeout_ms = at_once ? 0 : -1;
+    if (s->out.n > 0) {
+        w->fds[w->n++] = (struct pollfd){STDOUT_FILENO, POLLOUT, 0};
+    }
+    if (s->back.fd >= 0) {
+        w->fds[w->n++] = (struct pollfd){s->back.fd, POLLIN, 0};
+    } else if (s->back.listener >= 0) {
+        w->fds[w->n++] = (struct pollfd){s->back.listener, POLLIN, 0};
+        w->timeout_ms = 20;
+    }
+    w->own = w->n;
+    if (s->ops->fds != NULL) {
+        w->n += s->ops->fds(s->ctx, w->fds + w->n, STAGE_FDS - w->n,
+                            &w->timeout_ms);
+    }
+}
+
+static int turn(struct source *s, struct err *e)
+{
+    struct waits w;
+    int more = take(s, e);
+
+    if (more < 0) {
+        return -1;
+    }
+    if (s->out.n > 0) {
+        const int rc =
+            stage_write(&s->stage, STDOUT_FILENO, &s->out, &s->sent, e);
+        if (rc < 0) {
+            return -1;
+        }
+        more = rc == 1 && s->state != HELLO && s->state != ANSWER &&
+               !s->ended && !source_full(s);
+    }
+    collect(s, &w, more > 0);
+    if (stage_wait(&s->stage, w.fds, w.n, w.timeout_ms, e) < 0) {
+        return -1;
+    }
+    if (s->ops->woken != NULL &&
+        s->ops->woken(s->ctx, w.fds + w.own, w.n - w.own, e) < 0) {
+        return -1;
+    }
+    if (s->state == HELLO && say_hello(s, clock_mono_us(), e) < 0) {
+        return -1;
+    }
+    if (s->back.fd >= 0 && read_back(s, e) < 0) {
+        return -1;
+    }
+    if (s->caution && s->total > CAUTIOUS) {
+        s->caution = false;
+    }
+    return 0;
+}
+
+static int run(struct source *s, struct err *e)
+{
+    if (begin(s, e) < 0) {
+        return -1;
+    }
+    for (;;) {
+        if (s->stage.terms > 0) {
+            if (s->state == HELLO || s->state == ANSWER) {
+                return 0; /* nothing was taken */
+            }
+            start_drain(s, false);
+        }
+        if (turn(s, e) < 0) {
+            return -1;
+        }
+        if (s->state != DRAIN || !s->ended || s->out.n > 0 || s->back.fd >= 0) {
+            continue;
+        }
+        if (!s->again || s->stage.terms > 0) {
+            return 0;
+        }
+        if (begin(s, e) < 0) {
+            return -1;
+        }
+    }
+}
+
+static void read_caution(struct source *s)
+{
+    const char *how = getenv("DPP_CAUTION"); /* set by dpp-run */
+
+    s->caution = how != NULL && how[0] != '\0';
+    s->suspect = how != NULL && strcmp(how, "suspect") == 0;
+}
+
+static void release(struct source *s)
+{
+    while (s->ring_n > 0) {
+        free(ring_pop(s).pos);
+    }
+    free(s->ring);
+    back_release(&s->back);
+    buf_release(&s->out);
+    buf_release(&s->keys);
+}
+
+int source_main(const struct stage_program *program,
+                const struct source_ops *ops, void *ctx, int argc, char **argv)
+{
+    struct source s = {.ops = ops, .ctx = ctx, .hello_timeout_ms = 2000};
+    struct err e = {0};
+    const struct opt options[] = {
+        {0, "hello-timeout", "DUR", "how long the reader may take to answer",
+         OPT_DURATION, &s.hello_timeout_ms, 1, 3600000},
+        {0},
+    };
+
+    back_init(&s.back);
+    int rc =
+        stage_begin(&s.stage, program, ctx, argc, argv, options, false, &e);
+    if (rc == 0) {
+        (void)stage_nonblock(STDOUT_FILENO);
+        read_caution(&s);
+        rc = run(&s, &e);
+        ops->close(ctx);
+    }
+    release(&s);
+    return stage_end(&s.stage, rc < 0 ? -1 : 0, &e);
+}

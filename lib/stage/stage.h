@@ -1,0 +1,80 @@
+/* What the three skeletons share: options, signals, readiness, the descriptors
+ * 0 to 2, the last check of standard output, and the exit status.
+ *
+ * A program's main hands its table of functions to source_main(), filter_main()
+ * or sink_main(), and returns what that returns. Each function gets the
+ * program's own context first. */
+#ifndef STAGE_STAGE_H
+#define STAGE_STAGE_H
+
+#include <poll.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "stage/stats.h"
+
+enum { STAGE_DRAIN_MS = 20000, STAGE_FDS = 24 };
+
+struct stage_program {
+    const char *name;
+    const char *synopsis; /* as in -h, without the name */
+    const char *about;
+    const struct opt *options;
+
+    /* Checks arguments and operands; opens nothing. */
+    int (*setup)(void *ctx, int argc, char **argv, struct err *);
+
+    /* Instead of poll(2), where a library owns the waiting (curl_multi_poll,
+     * libevent): fills in revents, -1 with errno. NULL: poll(2). */
+    int (*wait)(void *ctx, struct pollfd *, size_t n, int timeout_ms);
+
+    /* SIGHUP: read keys again, try what is paused. May be NULL. */
+    void (*hangup)(void *ctx);
+};
+
+struct stage {
+    const struct stage_program *program;
+    void *ctx;
+    int signal_fd;
+    unsigned terms; /* SIGTERMs (and a source's SIGINTs) so far */
+    uint64_t drain_deadline_us;
+    uint64_t stats_due_us;
+    struct stats stats;
+    bool quiet;
+    bool ready;
+    int verbose;
+    uint64_t ready_fd;
+    uint64_t max_event; /* bytes of a decoded value */
+};
+
+/* 0 go on; 1 done (-h, -V); -1 (exit with stage_end()). more: the skeleton's
+ * own options, or NULL. ignore_int: filters and sinks leave SIGINT to the
+ * source. */
+int stage_begin(struct stage *, const struct stage_program *, void *ctx,
+                int argc, char **argv, const struct opt *more, bool ignore_int,
+                struct err *);
+
+/* Tells the supervisor, once. */
+void stage_ready(struct stage *);
+
+/* Waits for the descriptors (fds[0] is reserved for the signals) at most
+ * timeout_ms (-1: for ever), then serves signals and statistics. -1 with 75 on
+ * a second SIGTERM or past the drain deadline. */
+int stage_wait(struct stage *, struct pollfd *fds, size_t n, int timeout_ms,
+               struct err *);
+
+/* Says the error (if rc < 0), checks standard output, returns the status. */
+int stage_end(struct stage *, int rc, struct err *);
+
+/* Makes fd non-blocking without changing it for others where that can be done
+ * (a pipe is opened anew through /proc); returns the descriptor to use. */
+int stage_nonblock(int fd);
+
+/* Sends from *sent on without blocking: 1 all gone (buffer cleared), 0 would
+ * block, -1 (76 for a closed pipe, 74 otherwise). */
+int stage_write(struct stage *, int fd, struct buf *, size_t *sent,
+                struct err *);
+
+#endif
