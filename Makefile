@@ -75,10 +75,13 @@ $B/tools/%: $B/obj/tests/tools/%.o $B/libdpp.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$B/fuzz/%: $B/obj/tests/fuzz/%.o $B/libdpp.a
+# A fuzzer is LLVMFuzzerTestOneInput(); its main() is a loop over files, or with
+# FUZZ=1 (tests/fuzz/run) libFuzzer's.
+$B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/driver/replay.o $B/libdpp.a
 	@mkdir -p $(@D)
 	$(SAY) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ \
+		$(if $(FUZZ),$(filter-out %/replay.o,$^),$^) $(LIBS)
 
 $B/bench/%: $B/obj/tests/bench/%.o $B/libdpp.a
 	@mkdir -p $(@D)
