@@ -41,6 +41,10 @@ int topic_writer_own(struct topic_writer *, const char *run, struct slice name,
 /* Gather one event line (copied; its dpporigin left out). */
 void topic_writer_add(struct topic_writer *, const struct event *);
 
+/* The same for a line that has none, with its decoded key (NULL: no key). */
+void topic_writer_add_line(struct topic_writer *, struct slice line,
+                           struct slice key);
+
 /* Write what is gathered as one atomic batch, with the position of name (both
  * may be empty). 0; 1 the disk is full: nothing written, try again; -1. */
 int topic_writer_commit(struct topic_writer *, struct slice name,

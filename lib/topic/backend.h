@@ -1,0 +1,89 @@
+/* What holds topics plugs in here: one table of functions per scheme. The
+ * calls and their promises are those of topic/topic.h and topic/admin.h.
+ *
+ * Each object of a backend starts with the struct of the same name here. */
+#ifndef TOPIC_BACKEND_H
+#define TOPIC_BACKEND_H
+
+#include "topic/admin.h"
+#include "topic/topic.h"
+
+struct topic_store {
+    const struct topic_backend *backend;
+    char *name; /* as given: "log:DIR" */
+};
+
+struct topic_writer {
+    const struct topic_backend *backend;
+};
+
+struct topic_reader {
+    const struct topic_backend *backend;
+};
+
+struct topic_backend {
+    const char *scheme; /* with its colon */
+
+    struct topic_store *(*open)(const char *rest, struct err *);
+    void (*close)(struct topic_store *);
+
+    struct topic_writer *(*writer_open)(struct topic_store *, const char *,
+                                        struct err *);
+    void (*writer_close)(struct topic_writer *);
+    int (*own)(struct topic_writer *, const char *run, struct slice name,
+               struct slice keys, struct buf *pos, struct err *);
+    void (*add)(struct topic_writer *, const struct slice part[2],
+                struct slice key);
+    int (*commit)(struct topic_writer *, struct slice name, struct slice pos,
+                  struct err *);
+    uint64_t (*ticket)(const struct topic_writer *);
+    int (*synced)(struct topic_writer *, uint64_t *, struct err *);
+    int (*writer_fd)(const struct topic_writer *);
+    int (*sync)(struct topic_writer *, struct err *);
+
+    struct topic_reader *(*reader_open)(struct topic_store *,
+                                        const struct topic_reader_conf *,
+                                        struct err *);
+    void (*reader_close)(struct topic_reader *);
+    int (*assign)(struct topic_reader *, struct buf *keys, struct err *);
+    int (*start)(struct topic_reader *, struct slice pos, struct err *);
+    int (*next)(struct topic_reader *, struct topic_record *, struct err *);
+    bool (*ended)(const struct topic_reader *);
+    void (*position)(struct topic_reader *, struct buf *pos);
+    int (*store)(struct topic_reader *, struct slice pos, struct err *);
+    int (*unbalanced)(struct topic_reader *, struct err *);
+    uint64_t (*lag)(const struct topic_reader *);
+    size_t (*fds)(const struct topic_reader *, struct pollfd *, size_t max);
+    void (*woken)(struct topic_reader *);
+
+    int (*list)(struct topic_store *, topic_show_fn *, void *, struct err *);
+    int (*create)(struct topic_store *, const char *, const struct topic_conf *,
+                  struct err *);
+    int (*show)(struct topic_store *, const char *, struct topic_info *,
+                struct err *);
+    int (*groups)(struct topic_store *, const char *, topic_group_fn *, void *,
+                  struct err *);
+    int (*reset)(struct topic_store *, const char *topic, const char *group,
+                 const char *from, uint64_t *offset, struct err *);
+    int (*verify)(struct topic_store *, const char *, topic_fault_fn *, void *,
+                  uint64_t *records, struct err *);
+    int (*remove)(struct topic_store *, const char *, struct err *);
+};
+
+extern const struct topic_backend topic_log;
+
+/* Offsets and their spellings, shared by backends. */
+enum topic_from { FROM_BEGINNING, FROM_END, FROM_OFFSET, FROM_BACK, FROM_TIME };
+
+struct topic_start {
+    enum topic_from from;
+    uint64_t value; /* offset, count back from the end, ms since 1970 */
+};
+
+/* "beginning", "end", N, -N, or a time; NULL is the beginning. */
+int topic_start_parse(struct topic_start *, const char *text, struct err *);
+
+/* The partition of a key, as Kafka's clients choose it (murmur2). */
+uint32_t topic_partition(struct slice key, uint32_t partitions);
+
+#endif

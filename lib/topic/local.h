@@ -1,0 +1,53 @@
+/* The pieces of the "log:" backend, which adapts lib/log. */
+#ifndef TOPIC_LOCAL_H
+#define TOPIC_LOCAL_H
+
+#include "log/log.h"
+#include "topic/backend.h"
+
+struct local_store {
+    struct topic_store base;
+    struct log *log;
+};
+
+/* 69 with the line that makes the topic. */
+int local_unknown(const struct topic_store *, const char *topic, struct err *);
+
+/* Load a topic's settings; unknown is an error. */
+int local_load(struct topic_store *, const char *topic, struct log_topic *,
+               struct err *);
+
+/* Where a reader that has no position starts. */
+int local_resolve(struct log_reader *, const struct log_stat *,
+                  const struct topic_start *, uint64_t *offset, struct err *);
+
+struct topic_writer *local_writer_open(struct topic_store *, const char *,
+                                       struct err *);
+void local_writer_close(struct topic_writer *);
+int local_own(struct topic_writer *, const char *run, struct slice name,
+              struct slice keys, struct buf *pos, struct err *);
+void local_add(struct topic_writer *, const struct slice part[2],
+               struct slice key);
+int local_commit(struct topic_writer *, struct slice name, struct slice pos,
+                 struct err *);
+uint64_t local_ticket(const struct topic_writer *);
+int local_synced(struct topic_writer *, uint64_t *, struct err *);
+int local_writer_fd(const struct topic_writer *);
+int local_sync(struct topic_writer *, struct err *);
+
+struct topic_reader *local_reader_open(struct topic_store *,
+                                       const struct topic_reader_conf *,
+                                       struct err *);
+void local_reader_close(struct topic_reader *);
+int local_assign(struct topic_reader *, struct buf *keys, struct err *);
+int local_start(struct topic_reader *, struct slice pos, struct err *);
+int local_next(struct topic_reader *, struct topic_record *, struct err *);
+bool local_ended(const struct topic_reader *);
+void local_position(struct topic_reader *, struct buf *pos);
+int local_store(struct topic_reader *, struct slice pos, struct err *);
+int local_unbalanced(struct topic_reader *, struct err *);
+uint64_t local_lag(const struct topic_reader *);
+size_t local_fds(const struct topic_reader *, struct pollfd *, size_t max);
+void local_woken(struct topic_reader *);
+
+#endif
