@@ -13,7 +13,8 @@ teardown() {
 }
 
 try() {
-    "$1" "$2" "$filepower" "$3" /mnt/disk 60 -- "$filepower" check "$3" "{}" "{n}"
+    "$1" "$2" "$filepower" "$3" /mnt/disk 60 -- \
+        "$filepower" check "$3" "{}" "{n}"
 }
 
 @test "a file that file_replace() replaced is there after a power cut (ext4)" {
