@@ -1,0 +1,78 @@
+"""python3 tests/storm SCENARIO: processes are killed, and nothing may be lost.
+
+    deliver      listen -t ; consume | transform | deliver, in a shell
+    supervised   the same under dpp-run
+    intake       listen | produce
+    topic        listen -t ; consume | transform | produce: exactly once
+    jq           the same with stock jq as the filter
+    drain        SIGTERM under load instead of SIGKILL
+    failing_key  one key of 1,000 always fails
+    demo         the main job, told on a terminal
+
+A failure prints the seed and the line that runs it again; its folder stays.
+"""
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+
+import bench
+import demo
+import scenarios
+
+ALL = dict(scenarios.ALL, demo=demo.demo)
+
+
+def note(argv):
+    """For before_start(): position and arrivals, once the record rests."""
+    record, topic, group = argv
+    size = -1
+    while size != (size := os.path.getsize(record)):
+        time.sleep(0.03)
+    with open(record, "rb") as f:
+        lines = f.read().count(b"\n")
+    print(bench.committed(topic, group), lines)
+
+
+def main():
+    if sys.argv[1:2] == ["note"]:
+        return note(sys.argv[2:])
+    p = argparse.ArgumentParser(
+        prog="storm", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("scenario", choices=sorted(ALL))
+    p.add_argument("--events", type=int, default=20000)
+    p.add_argument("--kills", type=int, default=50)
+    p.add_argument("--rate", type=float, default=2000, help="events a second")
+    p.add_argument("--keys", type=int, default=200)
+    p.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    p.add_argument("--style", choices=("p", "s"), default="p")
+    p.add_argument("--patience", type=float, default=90)
+    p.add_argument("--dir", help="folder of the run (a temporary one)")
+    a = p.parse_args()
+    a.dir = a.dir or tempfile.mkdtemp(prefix="dpp-storm.")
+    again = (f"python3 tests/storm {a.scenario} --events {a.events} --kills "
+             f"{a.kills} --rate {a.rate:g} --keys {a.keys} --seed {a.seed} "
+             f"--style {a.style}")
+    b = bench.Bench(a)
+    try:
+        ALL[a.scenario](b)
+    except bench.Failure as e:
+        b.close()
+        for r in b.rows:
+            tail = (r.where / f"{r.name}.err").read_text(errors="replace")
+            print(f"--- {r.name}, last words:\n" +
+                  "\n".join(tail.splitlines()[-8:]))
+        sys.exit(f"storm: {e}\nfolder: {a.dir}\nagain: {again}")
+    except BaseException:
+        b.close()
+        raise
+    b.close()
+    shutil.rmtree(a.dir)
+    return None
+
+
+main()

@@ -1,0 +1,146 @@
+"""Rows of processes as a shell runs them, and the killing of their members.
+
+A row is a shell loop that starts a pipeline again whenever it has ended, until
+it is told to stop; what runs in it is found in /proc, below the loop's shell.
+"""
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+LOOP = """
+while [ ! -e "$STORM_STOP" ]; do
+    {before}
+    {pipeline}
+    echo "${{PIPESTATUS[*]}}" >>"$STORM_STATUS"
+done
+"""
+
+
+def descendants(top):
+    """{pid: name} of all processes below top."""
+    parent, name = {}, {}
+    for p in Path("/proc").iterdir():
+        if not p.name.isdigit():
+            continue
+        try:
+            stat = (p / "stat").read_text()
+        except OSError:
+            continue
+        head, _, rest = stat.rpartition(")")
+        fields = rest.split()
+        if fields[0] == "Z":
+            continue
+        parent[int(p.name)] = int(fields[1])
+        name[int(p.name)] = head.partition("(")[2]
+    below, found = {top}, {}
+    grown = True
+    while grown:
+        grown = False
+        for pid, up in parent.items():
+            if up in below and pid not in below:
+                below.add(pid)
+                found[pid] = name[pid]
+                grown = True
+    return found
+
+
+class Row:
+    """One pipeline, restarted for ever."""
+
+    def __init__(self, name, where, pipeline, victims, before=":", env=None):
+        self.name, self.where, self.victims = name, Path(where), victims
+        self.stop_file = self.where / f"{name}.stop"
+        self.status_file = self.where / f"{name}.status"
+        self.stop_file.unlink(missing_ok=True)
+        self.status_file.touch()
+        text = LOOP.format(before=before, pipeline=pipeline)
+        full = dict(os.environ, STORM_STOP=str(self.stop_file),
+                    STORM_STATUS=str(self.status_file), **(env or {}))
+        self.errors = open(self.where / f"{name}.err", "ab")
+        self.shell = subprocess.Popen(["bash", "-c", text], env=full,
+                                      stdin=subprocess.DEVNULL,
+                                      stdout=self.errors, stderr=self.errors,
+                                      start_new_session=True)
+
+    def members(self):
+        """[(pid, name)] of those that may be killed."""
+        found = descendants(self.shell.pid)
+        return [(p, n) for p, n in found.items() if n in self.victims]
+
+    def starts(self):
+        return len(self.statuses())
+
+    def statuses(self):
+        return self.status_file.read_text().splitlines()
+
+    def signal_all(self, names, number):
+        for pid, name in self.members():
+            if name in names:
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    pass
+
+    def stop(self, source, limit=40):
+        """Drain: SIGTERM to the source, and wait until all has ended. The
+        statuses of the last pipeline."""
+        self.stop_file.touch()
+        end = time.monotonic() + limit
+        asked = set()
+        while self.shell.poll() is None:
+            for pid, name in self.members():
+                if name == source and pid not in asked:
+                    os.kill(pid, signal.SIGTERM)
+                    asked.add(pid)
+            if time.monotonic() > end:
+                self.kill()
+                raise SystemExit(f"storm: {self.name} does not end within "
+                                 f"{limit} s of SIGTERM")
+            time.sleep(0.02)
+        return self.statuses()[-1] if self.statuses() else ""
+
+    def kill(self):
+        for pid in [*descendants(self.shell.pid), self.shell.pid]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.shell.wait()
+
+
+class Killer:
+    """SIGKILL for a random member of random rows, spread over a time."""
+
+    def __init__(self, rows, seed, say=None):
+        self.rows, self.rnd, self.say = rows, random.Random(seed), say
+        self.kills = {}
+
+    def total(self):
+        return sum(self.kills.values())
+
+    def strike(self):
+        """Kill one; False if none was there."""
+        there = [m for row in self.rows for m in row.members()]
+        if not there:
+            return False
+        # Programs first, so that a row with more members is not favoured.
+        name = self.rnd.choice(sorted({n for _, n in there}))
+        pid = self.rnd.choice([p for p, n in there if n == name])
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        self.kills[name] = self.kills.get(name, 0) + 1
+        if self.say:
+            self.say(f"kill -9 {name} ({pid})")
+        return True
+
+    def run(self, count, duration, alive):
+        """count kills over duration seconds; on while alive() until then."""
+        pause = duration / max(count, 1)
+        while self.total() < count and alive():
+            time.sleep(self.rnd.uniform(0.1, 1.9) * pause)
+            self.strike()

@@ -1,0 +1,249 @@
+"""What is killed, and what must hold afterwards. Each scenario is one function
+of a Bench; it raises Failure, or prints its table and returns."""
+import json
+import re
+import signal
+import time
+
+from bench import Failure, ROOT
+from process import Killer
+
+IDENTITY = "."
+MAPPED = "'.data |= {text: .head_commit.message}'"
+# A filter that drops: one key of the many.
+DROP = "'select(.data.key != \"k0\")'"
+FOREIGN = ("jq -c --unbuffered -L {root}/share/jq "
+           "'include \"dpp\"; event(select(.data.key != \"k0\"))'")
+LISTEN = {"dpp-listen"}
+
+
+def storm(b, rows, feeder):
+    """Kill members of rows while the sender is busy, and let it finish."""
+    a = b.a
+    killer = Killer(rows, a.seed)
+    killer.run(a.kills, a.events / a.rate, lambda: feeder.poll() is None)
+    # The sender may be done early; the rest is killed while queues drain.
+    while killer.total() < a.kills:
+        if not killer.strike():
+            time.sleep(0.02)
+            continue
+        time.sleep(0.05)
+    print(b.fed(feeder))
+    print("killed: " + ", ".join(f"{n} {k}×" for n, k in
+                                 sorted(killer.kills.items())))
+    return killer
+
+
+def repeats_allowed(b, topic, marks):
+    """What was delivered and not receipted at each start of a row.
+
+    marks are (position of the group, arrivals recorded) at each start. An
+    event at or behind the position that had arrived may arrive once more.
+    """
+    offset = {}
+    for line in b.values(topic).splitlines():
+        m = re.search(rb"[ps]\d+-\d+-k\d+-n\d+", line)
+        origin = re.search(rb'"dpporigin":"[^"]*/(\d+)"', line)
+        offset.setdefault(m.group().decode(), []).append(int(origin[1]))
+    arrivals = [line.split()[2] for line in
+                b.record.read_text().splitlines() if line.startswith("D")]
+    allowed = 0
+    for position, n in marks:
+        seen = set(arrivals[:n])
+        allowed += sum(1 for name in seen for o in offset.get(name, [])
+                       if o >= position)
+    return allowed
+
+
+def before_start(b, topic, group):
+    """Shell text that notes position and arrivals when the record is at rest,
+    before each start of a row."""
+    return (f"python3 {ROOT}/tests/storm note {b.record} {topic} {group} "
+            f">>{b.where}/marks || exit")
+
+
+def read_marks(b):
+    marks = [tuple(map(int, line.split()))
+             for line in (b.where / "marks").read_text().splitlines()]
+    if not marks:
+        raise Failure("no start of the row was noted")
+    return marks
+
+
+def to_endpoint(b, wrap):
+    """listen -t ; consume | transform | deliver. Returns the killer."""
+    url = b.sink()
+    front = b.row("listen", b.listen("-t in"), LISTEN)
+    stages = ["dpp-consume -t in -g out -o beginning",
+              f"dpp-transform {MAPPED}",
+              f"dpp-deliver -j 16 -s {b.where}/retry {url}"]
+    victims = {"dpp-consume", "dpp-transform", "dpp-deliver"}
+    b.wait(lambda: front.members(), 10, "dpp-listen does not start")
+    feeder = b.feed("--rate", str(b.a.rate))
+    b.wait(lambda: b.ledger.exists() and "A " in b.ledger.read_text(),
+           10, "nothing is acknowledged")
+    back = b.row("segment", wrap(stages), victims,
+                 before_start(b, "in", "out"))
+    killer = storm(b, [front, back], feeder)
+    b.arrived()
+    b.drained("in", "out")
+    b.clean_end(back, "dpp-consume" if wrap is in_shell else "dpp-run")
+    b.clean_end(front, "dpp-listen")
+    allowed = repeats_allowed(b, "in", read_marks(b))
+    print(f"repeats allowed  {allowed:>8}")
+    b.verdict("--body", "mapped", "--max-repeated", str(allowed))
+    b.verify("in")
+    b.balanced("dpp-consume")
+    b.balanced("dpp-deliver")
+    return killer
+
+
+def in_shell(stages):
+    return " | ".join(stages)
+
+
+def in_run(stages):
+    return "dpp-run " + " ! ".join(stages)
+
+
+def deliver(b):
+    to_endpoint(b, in_shell)
+
+
+def supervised(b):
+    to_endpoint(b, in_run)
+
+
+def intake(b):
+    """listen | produce: 2xx after the receipt."""
+    row = b.row("intake", b.listen("") + " | dpp-produce -t in",
+                {"dpp-listen", "dpp-produce"})
+    feeder = b.feed("--rate", str(b.a.rate))
+    storm(b, [row], feeder)
+    b.clean_end(row, "dpp-listen")
+    b.topic_record("in")
+    b.verdict("--max-repeated", "0")
+    b.verify("in")
+    b.balanced("dpp-listen")
+
+
+def topic_to_topic(b, middle, name):
+    """listen -t ; consume | filter | produce: exactly once."""
+    front = b.row("listen", b.listen("-t in"), LISTEN)
+    back = b.row("segment", f"dpp-consume -t in -g g -o beginning | {middle} "
+                 "| dpp-produce -t out", {"dpp-consume", name, "dpp-produce"},
+                 "dpp-topic create in 2>/dev/null; :")
+    feeder = b.feed("--rate", str(b.a.rate))
+    storm(b, [front, back], feeder)
+    b.drained("in", "g")
+    b.clean_end(back, "dpp-consume")
+    b.clean_end(front, "dpp-listen")
+    same_events(b)
+    b.topic_record("out")
+    b.verdict("--without-key", "k0", "--max-repeated", "0")
+    b.verify("in")
+    b.verify("out")
+    b.balanced("dpp-consume")
+    b.balanced("dpp-produce")
+
+
+def same_events(b):
+    """The output topic is the input topic without key k0: the same events, in
+    the same order, each once."""
+    def ids(topic, drop):
+        found = []
+        for line in b.values(topic).splitlines():
+            e = json.loads(line)
+            if not (drop and e["data"]["key"] == "k0"):
+                found.append((e["source"], e["id"]))
+        return found
+
+    want, got = ids("in", True), ids("out", False)
+    if want != got:
+        at = next((i for i, (w, g) in enumerate(zip(want, got)) if w != g),
+                  min(len(want), len(got)))
+        raise Failure(f"the output differs from the input at event {at}: "
+                      f"{len(want)} wanted, {len(got)} there, "
+                      f"{len(set(got))} different")
+
+
+def topic(b):
+    topic_to_topic(b, f"dpp-transform {DROP}", "dpp-transform")
+
+
+def jq(b):
+    topic_to_topic(b, FOREIGN.format(root=ROOT), "jq")
+
+
+def drain(b):
+    """SIGTERM under load, again and again: nothing lost, nothing repeated."""
+    url = b.sink()
+    front = b.row("listen", b.listen("-t in"), LISTEN)
+    back = b.row("segment", in_shell([
+        "dpp-consume -t in -g out -o beginning", f"dpp-transform {MAPPED}",
+        f"dpp-deliver -j 16 -s {b.where}/retry {url}"]),
+        {"dpp-consume", "dpp-transform", "dpp-deliver"},
+        "dpp-topic create in 2>/dev/null; :")
+    feeder = b.feed("--rate", str(b.a.rate))
+    done = 0
+    while done < b.a.kills:
+        before = back.starts()
+        b.wait(lambda: len(back.members()) == 3, 10, "no start")
+        time.sleep(0.5 * b.a.events / b.a.rate / b.a.kills)
+        row, name = (back, "dpp-consume") if done % 4 else (front, "dpp-listen")
+        before = row.starts()
+        row.signal_all({name}, signal.SIGTERM)
+        b.wait(lambda: row.starts() > before, 30, f"{name} does not end")
+        done += 1
+    print(b.fed(feeder))
+    b.arrived()
+    b.clean_end(back, "dpp-consume")
+    b.clean_end(front, "dpp-listen")
+    for r in front, back:
+        bad = [s for s in r.statuses() if set(s.split()) != {"0"}]
+        if bad:
+            raise Failure(f"{r.name}: {len(bad)} of {len(r.statuses())} ends "
+                          f"on SIGTERM were not clean, first: {bad[0]}")
+    print(f"{done} times SIGTERM, all ends clean")
+    b.verdict("--body", "mapped", "--max-repeated", "0")
+    print(f"balanced: {b.balanced('dpp-consume')} sources, "
+          f"{b.balanced('dpp-deliver')} sinks")
+
+
+def rate_of(b, name, *options):
+    """Events a second of the keys that do not fail, all waiting in a topic."""
+    b.record.unlink(missing_ok=True)
+    url = b.sink("--delay", "4", *options)
+    start = time.monotonic()
+    row = b.row(name, f"dpp-consume -t in -g {name} -o beginning | "
+                f"dpp-deliver -j 32 -s {b.where}/{name}.retry {url}",
+                {"dpp-consume", "dpp-deliver"})
+    b.arrived(*(("--without-key", "k7") if options else ()))
+    lines = [int(line.split()[1]) for line in
+             b.record.read_text().splitlines()
+             if line.startswith("D") and "-k7-" not in line]
+    took = time.monotonic() - start
+    row.stop("dpp-consume")
+    span = (max(lines) - min(lines)) / 1000
+    print(f"{name}: {len(lines)} in {span:.2f} s (with the start {took:.2f} s)")
+    return len(lines) / span
+
+
+def failing_key(b):
+    """One key of 1,000 always fails; the others keep 90 % of the rate."""
+    b.a.keys = 1000
+    front = b.row("listen", b.listen("-t in"), LISTEN)
+    b.fed(b.feed("--connections", "64"))
+    b.clean_end(front, "dpp-listen")
+    healthy = rate_of(b, "healthy")
+    failing = rate_of(b, "failing", "--fail-key", "k7")
+    b.verdict("--without-key", "k7", "--max-repeated", "0")
+    share = failing / healthy
+    print(f"{healthy:.0f} events/s, {failing:.0f} with a failing key: "
+          f"{100 * share:.0f} %")
+    if share < 0.9:
+        raise Failure(f"only {100 * share:.0f} % of the rate, wanted are 90")
+
+
+ALL = {f.__name__: f for f in (deliver, supervised, intake, topic, jq, drain,
+                               failing_key)}
