@@ -194,10 +194,15 @@ class Bench:
 
 
 def group_lag(topic, group):
-    """(next offset, events behind it), or None: the group has no position."""
+    """(next offset, events behind it) of partition 0, or None where the group
+    has no position yet."""
     p = subprocess.run(["dpp-topic", "lag", topic], capture_output=True,
                        text=True)
-    raise NotImplementedError(p.stdout)
+    for line in p.stdout.splitlines():
+        w = line.split()
+        if w[:3] == [group, topic, "0"] and w[3] != "none":
+            return int(w[3]), int(w[5])
+    return None
 
 
 def committed(topic, group):
