@@ -34,7 +34,9 @@ enum { MEMBERS = sizeof members / sizeof members[0] };
 static int find_member(struct slice key)
 {
     for (int i = 0; i < MEMBERS; i++) {
-        if (slice_eq(members[i].name, key)) {
+        const struct slice name = members[i].name;
+        if (name.n == key.n && name.p[0] == key.p[0] &&
+            memcmp(name.p, key.p, key.n) == 0) {
             return i;
         }
     }

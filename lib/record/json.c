@@ -350,7 +350,8 @@ int json_walk_next(struct json_walk *w, struct slice *key, struct slice *value)
         return -1;
     }
     const char *start = blanks(p, w->end);
-    p = scan(start, w->end);
+    p = start < w->end && *start == '"' ? string(start + 1, w->end)
+                                        : scan(start, w->end);
     if (p == NULL) {
         return -1;
     }

@@ -75,6 +75,34 @@ static int take_event(struct intake *in, struct item *it, struct err *e)
     return 0;
 }
 
+/* -r: a line is a value, and becomes an event. */
+static int make_event(struct intake *in, struct item *it, struct err *e)
+{
+    const bool json = json_valid(it->line);
+    const bool text = json || utf8_valid(it->line);
+    const struct event_parts parts = {
+        .source = SLICE("/dpp/raw"),
+        .type = SLICE("dpp.raw"),
+        .datacontenttype = json   ? SLICE("application/json")
+                           : text ? SLICE("text/plain; charset=utf-8")
+                                  : SLICE("application/octet-stream"),
+        .value = it->line,
+    };
+    bool reordered;
+
+    if (it->line.n > in->max_event) {
+        return wrap(in, it, "a value larger than --max-event");
+    }
+    buf_clear(&in->made);
+    event_write(&in->made, &parts);
+    if (event_parse(&it->event, buf_slice(&in->made), &reordered, e) < 0) {
+        return err_wrap(e, "an event of our own");
+    }
+    it->kind = ITEM_EVENT;
+    in->received++;
+    return 0;
+}
+
 static int take_hello(struct intake *in, struct item *it, struct err *e)
 {
     const struct control *c = &it->control;
@@ -216,6 +244,8 @@ int intake_next(struct intake *in, struct item *it, struct err *e)
         int rc = 0;
         if (why[0] != '\0') {
             rc = wrap(in, it, why);
+        } else if (in->raw) {
+            rc = make_event(in, it, e);
         } else if (control_is(it->line)) {
             rc = take_control(in, it, e);
         } else if (!blank(it->line)) {

@@ -34,6 +34,7 @@ struct item {
 struct intake {
     struct lines lines;
     uint64_t max_event;
+    bool raw;      /* lines are bare values: events are made of them */
     bool first;    /* nothing but hello or plain lines yet */
     bool protocol; /* hello seen, and no end since */
     bool ended;    /* end seen, and no hello since */

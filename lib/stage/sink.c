@@ -20,6 +20,7 @@
 #include "base/msg.h"
 #include "record/pos.h"
 #include "stage/back.h"
+#include "stage/split.h"
 
 enum { LATENCIES = 256 };
 
@@ -29,6 +30,7 @@ struct sink {
     void *ctx;
     struct intake in;
     struct back back;
+    struct split split;
     struct sink_run who;
     bool open;                    /* ops->open was called for this run */
     bool draining;                /* no more input until another hello */
@@ -113,6 +115,7 @@ static int hand_mark(struct sink *s, struct slice pos, struct err *e)
     s->last++;
     s->times[s->last % LATENCIES] = clock_mono_us();
     s->in.received = 0;
+    split_reset(&s->split);
     return s->ops->mark(s->ctx, s->last, pos, e);
 }
 
@@ -142,19 +145,21 @@ static void start_drain(struct sink *s)
     }
 }
 
-static int handle_event(struct sink *s, const struct item *it, struct err *e)
+static int handle_event(struct sink *s, struct item *it, struct err *e)
 {
     if (!s->open && open_run(s, NULL, e) < 0) {
         return -1;
     }
     s->stage.stats.in++;
     s->stage.stats.bytes_in += it->line.n + 1;
-    return it->kind == ITEM_EVENT
-               ? s->ops->event(s->ctx, &it->event, e)
-               : s->ops->dead(s->ctx, &it->event, it->why, e);
+    if (it->kind == ITEM_DEAD) {
+        return s->ops->dead(s->ctx, &it->event, it->why, e);
+    }
+    split_number(&s->split, &it->event);
+    return s->ops->event(s->ctx, &it->event, e);
 }
 
-static int handle(struct sink *s, const struct item *it, struct err *e)
+static int handle(struct sink *s, struct item *it, struct err *e)
 {
     switch (it->kind) {
     case ITEM_EVENT:
@@ -306,10 +311,12 @@ int sink_main(const struct stage_program *program, const struct sink_ops *ops,
     }
     if (rc == 0) {
         intake_init(&s.in, STDIN_FILENO, s.stage.max_event);
+        s.in.raw = program->raw != NULL && *program->raw;
         rc = run(&s, &e);
         ops->close(ctx);
     }
     intake_release(&s.in);
     back_release(&s.back);
+    split_release(&s.split);
     return stage_end(&s.stage, rc < 0 ? -1 : 0, &e);
 }

@@ -30,6 +30,10 @@ struct stage_program {
      * libevent): fills in revents, -1 with errno. NULL: poll(2). */
     int (*wait)(void *ctx, struct pollfd *, size_t n, int timeout_ms);
 
+    /* Sinks: when it points to true after setup(), each line of the input is a
+     * bare value (-r), never an event or a control line. */
+    const bool *raw;
+
     /* SIGHUP: read keys again, try what is paused. May be NULL. */
     void (*hangup)(void *ctx);
 };

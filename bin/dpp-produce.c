@@ -1,0 +1,259 @@
+/* dpp-produce: events from standard input into a topic.
+ *
+ * A mark of the input is one atomic batch of the topic, with the position in
+ * it; it is terminal when the batch is on the disk, which a thread of the
+ * topic's writer sees to. While the disk is full nothing is read. */
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/msg.h"
+#include "record/event.h"
+#include "stage/sink.h"
+#include "topic/dead.h"
+#include "topic/topic.h"
+
+enum { UNSYNCED = 256, FULL_RETRY_MS = 1000 };
+
+/* A mark that is written but not known to be durable. */
+struct written {
+    uint64_t ticket;
+    uint64_t seq;
+    uint64_t events;
+};
+
+struct produce {
+    const char *broker;
+    const char *topic;
+    const char *dead_topic;
+    bool raw;
+
+    struct sink *sink;
+    struct topic_store *store;
+    struct topic_writer *writer;
+    struct dead_letters *dead;
+    struct buf name; /* of the run's position, may be empty */
+    uint64_t events; /* since the last mark */
+    uint64_t died;
+    struct written ring[UNSYNCED];
+    size_t head;
+    size_t n;
+    bool full; /* this mark waits for room on the disk: */
+    uint64_t full_seq;
+    struct buf full_pos;
+    bool warned;
+};
+
+static int setup(void *ctx, int argc, char **argv, struct err *e)
+{
+    struct produce *p = ctx;
+
+    if (argc > 0) {
+        return err_set(e, STATUS_USAGE, "what is \"%s\"? (try -h)", argv[0]);
+    }
+    if (p->topic == NULL) {
+        return err_set(e, STATUS_USAGE, "-t TOPIC is missing (try -h)");
+    }
+    if (topic_name_check(p->topic, e) < 0 ||
+        (p->dead_topic != NULL && topic_name_check(p->dead_topic, e) < 0)) {
+        return -1;
+    }
+    return 0;
+}
+
+static int open_topic(struct produce *p, struct err *e)
+{
+    p->store = topic_store_open(p->broker, e);
+    if (p->store == NULL) {
+        return -1;
+    }
+    p->writer = topic_writer_open(p->store, p->topic, e);
+    if (p->writer == NULL) {
+        return -1;
+    }
+    p->dead = dead_open(p->store, p->dead_topic, "dpp-produce", p->topic);
+    return 0;
+}
+
+static int open_run(void *ctx, struct sink *sink, const struct sink_run *run,
+                    struct buf *pos, struct err *e)
+{
+    struct produce *p = ctx;
+
+    p->sink = sink;
+    if (p->store == NULL && open_topic(p, e) < 0) {
+        return -1;
+    }
+    buf_clear(&p->name);
+    buf_append_slice(&p->name, run->name);
+    return run->name.n > 0 ? topic_writer_own(p->writer, run->run, run->name,
+                                              run->keys, pos, e)
+                           : 0;
+}
+
+static int event(void *ctx, const struct event *ev, struct err *e)
+{
+    struct produce *p = ctx;
+
+    (void)e;
+    topic_writer_add(p->writer, ev);
+    p->events++;
+    return 0;
+}
+
+static int dead(void *ctx, const struct event *ev, struct slice why,
+                struct err *e)
+{
+    struct produce *p = ctx;
+
+    p->died++;
+    return dead_put(p->dead, ev, why, e);
+}
+
+static void say_full(struct produce *p)
+{
+    if (p->full && !p->warned) {
+        msg_warn("%s: the disk is full; waiting for room (nothing is lost)",
+                 topic_store_name(p->store));
+    } else if (!p->full && p->warned) {
+        msg_info("there is room on the disk again");
+    }
+    p->warned = p->full;
+}
+
+/* Dead letters first: the position must not overtake them. */
+static int commit(struct produce *p, uint64_t seq, struct slice pos,
+                  struct err *e)
+{
+    int rc = dead_sync(p->dead, e);
+
+    if (rc == 0) {
+        rc = topic_writer_commit(p->writer, buf_slice(&p->name), pos, e);
+    }
+    if (rc < 0) {
+        return -1;
+    }
+    p->full = rc == 1;
+    say_full(p);
+    if (p->full) {
+        return 0;
+    }
+    p->ring[(p->head + p->n++) % UNSYNCED] =
+        (struct written){topic_writer_ticket(p->writer), seq, p->events};
+    sink_count(p->sink, SINK_DEAD, p->died);
+    p->events = 0;
+    p->died = 0;
+    return 0;
+}
+
+static int mark(void *ctx, uint64_t seq, struct slice pos, struct err *e)
+{
+    struct produce *p = ctx;
+
+    if (commit(p, seq, pos, e) < 0) {
+        return -1;
+    }
+    if (p->full) {
+        p->full_seq = seq;
+        buf_clear(&p->full_pos);
+        buf_append_slice(&p->full_pos, pos);
+    }
+    return 0;
+}
+
+static int work(void *ctx, const struct pollfd *fds, size_t n, struct err *e)
+{
+    struct produce *p = ctx;
+    uint64_t durable;
+    uint64_t seq = 0;
+
+    (void)fds;
+    (void)n;
+    if (p->full && commit(p, p->full_seq, buf_slice(&p->full_pos), e) < 0) {
+        return -1;
+    }
+    if (p->n == 0) {
+        return 0;
+    }
+    if (topic_writer_synced(p->writer, &durable, e) < 0) {
+        return -1;
+    }
+    while (p->n > 0 && p->ring[p->head].ticket <= durable) {
+        const struct written *w = &p->ring[p->head];
+        seq = w->seq;
+        sink_count(p->sink, SINK_OK, w->events);
+        sink_stats(p->sink)->out += w->events;
+        p->head = (p->head + 1) % UNSYNCED;
+        p->n--;
+    }
+    if (seq > 0) {
+        sink_terminal(p->sink, seq);
+    }
+    return 0;
+}
+
+static size_t fds(void *ctx, struct pollfd *v, size_t max, int *timeout_ms)
+{
+    struct produce *p = ctx;
+
+    (void)max;
+    if (p->full) {
+        *timeout_ms = FULL_RETRY_MS;
+    }
+    v[0] = (struct pollfd){topic_writer_fd(p->writer), POLLIN, 0};
+    return 1;
+}
+
+static bool full(void *ctx)
+{
+    const struct produce *p = ctx;
+
+    return p->full || p->n == UNSYNCED;
+}
+
+static void close_topic(void *ctx)
+{
+    struct produce *p = ctx;
+
+    dead_close(p->dead);
+    topic_writer_close(p->writer);
+    topic_store_close(p->store);
+    buf_release(&p->name);
+    buf_release(&p->full_pos);
+}
+
+int main(int argc, char **argv)
+{
+    static struct produce p;
+    const struct opt options[] = {
+        {'b', "broker", "BROKER", "where topics are: log:DIR", OPT_STRING,
+         &p.broker, 0, 0},
+        {'t', "topic", "TOPIC", "write to this topic", OPT_STRING, &p.topic, 0,
+         0},
+        {'d', "dead", "TOPIC", "dead letters (TOPIC.dead; none: stop)",
+         OPT_STRING, &p.dead_topic, 0, 0},
+        {'r', "raw", NULL, "each line is a value, not an event", OPT_FLAG,
+         &p.raw, 0, 0},
+        {0},
+    };
+    const struct stage_program program = {
+        .name = "dpp-produce",
+        .synopsis = "[-b BROKER] -t TOPIC [-d TOPIC] [-r]",
+        .about = "Write events from standard input to a topic.",
+        .options = options,
+        .setup = setup,
+        .raw = &p.raw,
+    };
+    static const struct sink_ops ops = {
+        .open = open_run,
+        .event = event,
+        .dead = dead,
+        .mark = mark,
+        .work = work,
+        .fds = fds,
+        .full = full,
+        .close = close_topic,
+    };
+
+    return sink_main(&program, &ops, &p, argc, argv);
+}
