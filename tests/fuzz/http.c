@@ -2,7 +2,7 @@
  * in cut pieces the same requests must come out, one behind the other. */
 #include "http/parse.h"
 
-#include "replay.h"
+#include "driver/must.h"
 
 enum { MAX_BODY = 4096, REQUESTS = 16 };
 
