@@ -22,7 +22,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -31,8 +30,9 @@
 #include "base/rand.h"
 #include "record/pos.h"
 #include "stage/back.h"
+#include "stage/hello.h"
+#include "stage/marks.h"
 #include "stage/notify.h"
-#include "stage/reader.h"
 
 enum {
     BATCH = 64 * 1024, /* bytes gathered for one write */
@@ -42,13 +42,6 @@ enum {
 };
 
 enum state { PLAIN, HELLO, ANSWER, RUN, DRAIN };
-
-struct mark {
-    uint64_t seq;
-    uint64_t n;
-    uint64_t time_us;
-    char *pos; /* sealed, or NULL */
-};
 
 struct source {
     struct stage stage;
@@ -71,13 +64,8 @@ struct source {
     uint64_t seq; /* of the last mark */
     uint64_t total;
     uint64_t unreceipted;
-    struct mark *ring;
-    size_t ring_cap;
-    size_t ring_head;
-    size_t ring_n;
-    uint64_t hello_due_us;
-    uint64_t hello_timeout_ms;
-    uint64_t read_since_us; /* the pipe was seen empty; 0: not yet */
+    struct marks marks;
+    struct hello hello;
     uint64_t progress_us;
 };
 
@@ -138,33 +126,6 @@ struct stats *source_stats(struct source *s)
     return &s->stage.stats;
 }
 
-/* --- the ring of marks -------------------------------------------------- */
-
-static void ring_push(struct source *s, const struct mark *m)
-{
-    if (s->ring_n == s->ring_cap) {
-        const size_t cap = s->ring_cap > 0 ? s->ring_cap * 2 : 64;
-        struct mark *ring = mem_alloc(cap * sizeof *ring);
-        for (size_t i = 0; i < s->ring_n; i++) {
-            ring[i] = s->ring[(s->ring_head + i) % s->ring_cap];
-        }
-        free(s->ring);
-        s->ring = ring;
-        s->ring_cap = cap;
-        s->ring_head = 0;
-    }
-    s->ring[(s->ring_head + s->ring_n++) % s->ring_cap] = *m;
-}
-
-static struct mark ring_pop(struct source *s)
-{
-    const struct mark m = s->ring[s->ring_head];
-
-    s->ring_head = (s->ring_head + 1) % s->ring_cap;
-    s->ring_n--;
-    return m;
-}
-
 /* --- down ---------------------------------------------------------------- */
 
 static void put_mark(struct source *s)
@@ -186,24 +147,9 @@ static void put_mark(struct source *s)
     }
     control_write(&s->out, &c);
     buf_release(&pos);
-    ring_push(s, &m);
+    marks_push(&s->marks, m);
     s->unreceipted += s->gathered;
     s->gathered = 0;
-}
-
-static void put_hello(struct source *s, uint64_t now)
-{
-    char back[CONTROL_BACK_MAX];
-    const int n = snprintf(back, sizeof back, "@dpp-%s", s->run);
-    const struct control c = {.kind = CONTROL_HELLO,
-                              .v = 1,
-                              .run = slice_of(s->run),
-                              .name = slice_of(s->name),
-                              .keys = buf_slice(&s->keys),
-                              .back = {back, (size_t)n}};
-
-    control_write(&s->out, &c);
-    s->hello_due_us = now + 1000000;
 }
 
 /* Open a run, from the first state or after SOURCE_AGAIN. */
@@ -228,14 +174,14 @@ static int begin(struct source *s, struct err *e)
     s->seq = 0;
     s->ended = false;
     s->again = false;
-    s->read_since_us = 0;
+    s->hello.read_us = 0;
     rand_hex(s->run);
     back_release(&s->back);
     back_init(&s->back);
     if (back_listen(&s->back, s->run, e) < 0) {
         return -1;
     }
-    put_hello(s, clock_mono_us());
+    hello_say(&s->hello, &s->out, s->run, s->name, buf_slice(&s->keys));
     return 0;
 }
 
@@ -310,12 +256,12 @@ static int take_hi(struct source *s, const struct control *c, struct err *e)
 
 static void tell_progress(struct source *s, uint64_t now)
 {
-    if (now - s->progress_us < PROGRESS_US && s->ring_n > 0) {
+    if (now - s->progress_us < PROGRESS_US && s->marks.n > 0) {
         return;
     }
     s->progress_us = now;
     notify_send("X_DPP_POS=%s#%llu %.*s", s->run,
-                (unsigned long long)s->seq - s->ring_n,
+                (unsigned long long)s->seq - s->marks.n,
                 (int)s->stage.stats.position.n, s->stage.stats.position.p);
 }
 
@@ -324,6 +270,7 @@ static int take_receipt(struct source *s, const struct control *c,
 {
     const uint64_t now = clock_mono_us();
     struct stats *stats = &s->stage.stats;
+    struct mark m;
     struct buf pos;
 
     if (c->seq > s->seq || s->state == ANSWER) {
@@ -332,14 +279,9 @@ static int take_receipt(struct source *s, const struct control *c,
                        (unsigned long long)c->seq);
     }
     buf_init(&pos);
-    while (s->ring_n > 0 && s->ring[s->ring_head].seq <= c->seq) {
-        const struct mark m = ring_pop(s);
+    while (marks_pop(&s->marks, c->seq, &m, &pos)) {
         s->unreceipted -= m.n;
         stats_latency(stats, now - m.time_us);
-        if (m.pos != NULL) {
-            pos_merge(&pos, slice_of(m.pos));
-            free(m.pos);
-        }
     }
     if (pos.n > 0) {
         pos_merge(&stats->position, buf_slice(&pos));
@@ -363,7 +305,7 @@ static int take_receipt(struct source *s, const struct control *c,
  * death at any other time. */
 static int sink_closed(struct source *s, struct err *e)
 {
-    if (s->state == DRAIN && s->ended && s->ring_n == 0) {
+    if (s->state == DRAIN && s->ended && s->marks.n == 0) {
         back_release(&s->back);
         back_init(&s->back);
         return 0;
@@ -403,33 +345,19 @@ static int read_back(struct source *s, struct err *e)
     return open < 0 ? sink_closed(s, e) : 0;
 }
 
-static int say_hello(struct source *s, uint64_t now, struct err *e)
+static int await_sink(struct source *s, struct err *e)
 {
-    const int rc = back_accept(&s->back, e);
-    int unread = 0;
+    const int there = back_accept(&s->back, e);
 
-    if (rc != 0) {
-        s->state = rc > 0 ? ANSWER : s->state;
-        return rc < 0 ? -1 : 0;
+    if (there != 0) {
+        s->state = there > 0 ? ANSWER : s->state;
+        return there < 0 ? -1 : 0;
     }
-    if (s->read_since_us == 0 && s->out.n == 0 &&
-        (ioctl(STDOUT_FILENO, FIONREAD, &unread) < 0 || unread == 0)) {
-        s->read_since_us = now;
+    const int rc = hello_wait(&s->hello, s->out.n == 0, e);
+    if (rc == 1) {
+        hello_say(&s->hello, &s->out, s->run, s->name, buf_slice(&s->keys));
     }
-    if (s->read_since_us > 0 &&
-        now - s->read_since_us > s->hello_timeout_ms * 1000) {
-        char who[READER_NAME];
-        reader_name(STDOUT_FILENO, who);
-        return err_set(e, STATUS_UNREACHABLE,
-                       "%s gave no answer on the way back within %llu ms: it "
-                       "buffers or swallows control lines, or no dpp sink "
-                       "stands at the end of the pipe (nothing was taken)",
-                       who, (unsigned long long)s->hello_timeout_ms);
-    }
-    if (now >= s->hello_due_us && s->out.n == 0) {
-        put_hello(s, now);
-    }
-    return 0;
+    return rc < 0 ? -1 : 0;
 }
 
 /* --- the loop ------------------------------------------------------------ */
@@ -486,7 +414,7 @@ static int turn(struct source *s, struct err *e)
         s->ops->woken(s->ctx, w.fds + w.own, w.n - w.own, e) < 0) {
         return -1;
     }
-    if (s->state == HELLO && say_hello(s, clock_mono_us(), e) < 0) {
+    if (s->state == HELLO && await_sink(s, e) < 0) {
         return -1;
     }
     if (s->back.fd >= 0 && read_back(s, e) < 0) {
@@ -535,10 +463,7 @@ static void read_caution(struct source *s)
 
 static void release(struct source *s)
 {
-    while (s->ring_n > 0) {
-        free(ring_pop(s).pos);
-    }
-    free(s->ring);
+    marks_release(&s->marks);
     back_release(&s->back);
     buf_release(&s->out);
     buf_release(&s->keys);
@@ -547,11 +472,11 @@ static void release(struct source *s)
 int source_main(const struct stage_program *program,
                 const struct source_ops *ops, void *ctx, int argc, char **argv)
 {
-    struct source s = {.ops = ops, .ctx = ctx, .hello_timeout_ms = 2000};
+    struct source s = {.ops = ops, .ctx = ctx, .hello = {.timeout_ms = 2000}};
     struct err e = {0};
     const struct opt options[] = {
         {0, "hello-timeout", "DUR", "how long the reader may take to answer",
-         OPT_DURATION, &s.hello_timeout_ms, 1, 3600000},
+         OPT_DURATION, &s.hello.timeout_ms, 1, 3600000},
         {0},
     };
 

@@ -102,10 +102,8 @@ int stage_begin(struct stage *s, const struct stage_program *program, void *ctx,
 {
     const struct rlimit no_core = {0, 0};
 
-    *s = (struct stage){.program = program,
-                        .ctx = ctx,
-                        .signal_fd = -1,
-                        .max_event = 1024 * 1024};
+    *s = (struct stage){
+        .program = program, .ctx = ctx, .signal_fd = -1, .max_event = 1 << 20};
     msg_init(program->name);
     stats_init(&s->stats, program->name);
     s->stats_due_us = clock_mono_us() + STATS_EVERY_US;

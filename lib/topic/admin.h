@@ -49,8 +49,8 @@ int topic_reset(struct topic_store *, const char *topic, const char *group,
                 const char *from, uint64_t *offset, struct err *);
 
 /* The number of faults. */
-int topic_verify(struct topic_store *, const char *topic, topic_fault_fn *,
-                 void *, uint64_t *records, struct err *);
+int topic_verify(struct topic_store *, const char *topic, topic_fault_fn *fn,
+                 void *arg, uint64_t *records, struct err *);
 int topic_remove(struct topic_store *, const char *topic, struct err *);
 
 #endif

@@ -43,6 +43,31 @@ int local_load(struct topic_store *base, const char *topic, struct log_topic *t,
     return rc == 0 ? local_unknown(base, topic, e) : rc < 0 ? -1 : 0;
 }
 
+int local_resolve(struct log_reader *log, const struct log_stat *stat,
+                  const struct topic_start *from, uint64_t *offset,
+                  struct err *e)
+{
+    switch (from->from) {
+    case FROM_BEGINNING:
+        *offset = stat->begin;
+        return 0;
+    case FROM_END:
+        *offset = stat->end;
+        return 0;
+    case FROM_OFFSET:
+        *offset = from->value;
+        return 0;
+    case FROM_BACK:
+        *offset = stat->end - stat->begin > from->value
+                      ? stat->end - from->value
+                      : stat->begin;
+        return 0;
+    case FROM_TIME:
+        return log_reader_find_time(log, from->value, offset, e);
+    }
+    return 0;
+}
+
 /* --- admin ---------------------------------------------------------------- */
 
 static int show(struct topic_store *base, const char *topic,
@@ -207,25 +232,25 @@ const struct topic_backend topic_log = {
     .close = close_store,
     .writer_open = local_writer_open,
     .writer_close = local_writer_close,
-    .own = local_own,
-    .add = local_add,
-    .commit = local_commit,
-    .ticket = local_ticket,
-    .synced = local_synced,
+    .own = local_writer_own,
+    .add = local_writer_add,
+    .commit = local_writer_commit,
+    .ticket = local_writer_ticket,
+    .synced = local_writer_synced,
     .writer_fd = local_writer_fd,
-    .sync = local_sync,
+    .sync = local_writer_sync,
     .reader_open = local_reader_open,
     .reader_close = local_reader_close,
-    .assign = local_assign,
-    .start = local_start,
-    .next = local_next,
-    .ended = local_ended,
-    .position = local_position,
-    .store = local_store,
-    .unbalanced = local_unbalanced,
-    .lag = local_lag,
-    .fds = local_fds,
-    .woken = local_woken,
+    .assign = local_reader_assign,
+    .start = local_reader_start,
+    .next = local_reader_next,
+    .ended = local_reader_ended,
+    .position = local_reader_position,
+    .store = local_reader_store,
+    .unbalanced = local_reader_unbalanced,
+    .lag = local_reader_lag,
+    .fds = local_reader_fds,
+    .woken = local_reader_woken,
     .list = list,
     .create = create,
     .show = show,

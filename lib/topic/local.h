@@ -24,30 +24,32 @@ int local_resolve(struct log_reader *, const struct log_stat *,
 struct topic_writer *local_writer_open(struct topic_store *, const char *,
                                        struct err *);
 void local_writer_close(struct topic_writer *);
-int local_own(struct topic_writer *, const char *run, struct slice name,
-              struct slice keys, struct buf *pos, struct err *);
-void local_add(struct topic_writer *, const struct slice part[2],
-               struct slice key);
-int local_commit(struct topic_writer *, struct slice name, struct slice pos,
-                 struct err *);
-uint64_t local_ticket(const struct topic_writer *);
-int local_synced(struct topic_writer *, uint64_t *, struct err *);
+int local_writer_own(struct topic_writer *, const char *run, struct slice name,
+                     struct slice keys, struct buf *pos, struct err *);
+void local_writer_add(struct topic_writer *, const struct slice part[2],
+                      struct slice key);
+int local_writer_commit(struct topic_writer *, struct slice name,
+                        struct slice pos, struct err *);
+uint64_t local_writer_ticket(const struct topic_writer *);
+int local_writer_synced(struct topic_writer *, uint64_t *, struct err *);
 int local_writer_fd(const struct topic_writer *);
-int local_sync(struct topic_writer *, struct err *);
+int local_writer_sync(struct topic_writer *, struct err *);
 
 struct topic_reader *local_reader_open(struct topic_store *,
                                        const struct topic_reader_conf *,
                                        struct err *);
 void local_reader_close(struct topic_reader *);
-int local_assign(struct topic_reader *, struct buf *keys, struct err *);
-int local_start(struct topic_reader *, struct slice pos, struct err *);
-int local_next(struct topic_reader *, struct topic_record *, struct err *);
-bool local_ended(const struct topic_reader *);
-void local_position(struct topic_reader *, struct buf *pos);
-int local_store(struct topic_reader *, struct slice pos, struct err *);
-int local_unbalanced(struct topic_reader *, struct err *);
-uint64_t local_lag(const struct topic_reader *);
-size_t local_fds(const struct topic_reader *, struct pollfd *, size_t max);
-void local_woken(struct topic_reader *);
+int local_reader_assign(struct topic_reader *, struct buf *keys, struct err *);
+int local_reader_start(struct topic_reader *, struct slice pos, struct err *);
+int local_reader_next(struct topic_reader *, struct topic_record *,
+                      struct err *);
+bool local_reader_ended(const struct topic_reader *);
+void local_reader_position(struct topic_reader *, struct buf *pos);
+int local_reader_store(struct topic_reader *, struct slice pos, struct err *);
+int local_reader_unbalanced(struct topic_reader *, struct err *);
+uint64_t local_reader_lag(const struct topic_reader *);
+size_t local_reader_fds(const struct topic_reader *, struct pollfd *,
+                        size_t max);
+void local_reader_woken(struct topic_reader *);
 
 #endif

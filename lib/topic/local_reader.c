@@ -137,7 +137,8 @@ static void key_of(const struct one_topic *t, uint32_t p, char out[256])
     (void)snprintf(out, 256, "%s/%u", t->name, p);
 }
 
-int local_assign(struct topic_reader *base, struct buf *keys, struct err *e)
+int local_reader_assign(struct topic_reader *base, struct buf *keys,
+                        struct err *e)
 {
     struct local_reader *r = (struct local_reader *)base;
     char key[256];
@@ -168,7 +169,7 @@ int local_assign(struct topic_reader *base, struct buf *keys, struct err *e)
     return 0;
 }
 
-int local_unbalanced(struct topic_reader *base, struct err *e)
+int local_reader_unbalanced(struct topic_reader *base, struct err *e)
 {
     struct local_reader *r = (struct local_reader *)base;
     bool want = false;
@@ -212,31 +213,6 @@ static bool read_value(const struct one_topic *t, struct slice v,
     return true;
 }
 
-int local_resolve(struct log_reader *log, const struct log_stat *stat,
-                  const struct topic_start *from, uint64_t *offset,
-                  struct err *e)
-{
-    switch (from->from) {
-    case FROM_BEGINNING:
-        *offset = stat->begin;
-        return 0;
-    case FROM_END:
-        *offset = stat->end;
-        return 0;
-    case FROM_OFFSET:
-        *offset = from->value;
-        return 0;
-    case FROM_BACK:
-        *offset = stat->end - stat->begin > from->value
-                      ? stat->end - from->value
-                      : stat->begin;
-        return 0;
-    case FROM_TIME:
-        return log_reader_find_time(log, from->value, offset, e);
-    }
-    return 0;
-}
-
 /* What the sink keeps wins within the epoch, then what the group keeps, then
  * -o. 1: it is a stored position. */
 static int start_of(struct local_reader *r, struct one_topic *t, uint32_t p,
@@ -263,7 +239,8 @@ static int start_of(struct local_reader *r, struct one_topic *t, uint32_t p,
                : 0;
 }
 
-int local_start(struct topic_reader *base, struct slice pos, struct err *e)
+int local_reader_start(struct topic_reader *base, struct slice pos,
+                       struct err *e)
 {
     struct local_reader *r = (struct local_reader *)base;
 
@@ -326,8 +303,8 @@ static bool is_active(const struct one_topic *t)
     return false;
 }
 
-int local_next(struct topic_reader *base, struct topic_record *out,
-               struct err *e)
+int local_reader_next(struct topic_reader *base, struct topic_record *out,
+                      struct err *e)
 {
     struct local_reader *r = (struct local_reader *)base;
 
@@ -342,7 +319,7 @@ int local_next(struct topic_reader *base, struct topic_record *out,
     return 0;
 }
 
-bool local_ended(const struct topic_reader *base)
+bool local_reader_ended(const struct topic_reader *base)
 {
     const struct local_reader *r = (const struct local_reader *)base;
 
@@ -358,7 +335,7 @@ bool local_ended(const struct topic_reader *base)
     return true;
 }
 
-void local_position(struct topic_reader *base, struct buf *pos)
+void local_reader_position(struct topic_reader *base, struct buf *pos)
 {
     struct local_reader *r = (struct local_reader *)base;
     char key[256];
@@ -386,7 +363,8 @@ void local_position(struct topic_reader *base, struct buf *pos)
     }
 }
 
-int local_store(struct topic_reader *base, struct slice pos, struct err *e)
+int local_reader_store(struct topic_reader *base, struct slice pos,
+                       struct err *e)
 {
     struct local_reader *r = (struct local_reader *)base;
     char key[256];
@@ -412,7 +390,7 @@ int local_store(struct topic_reader *base, struct slice pos, struct err *e)
     return 0;
 }
 
-uint64_t local_lag(const struct topic_reader *base)
+uint64_t local_reader_lag(const struct topic_reader *base)
 {
     const struct local_reader *r = (const struct local_reader *)base;
     uint64_t lag = 0;
@@ -430,8 +408,8 @@ uint64_t local_lag(const struct topic_reader *base)
     return lag;
 }
 
-size_t local_fds(const struct topic_reader *base, struct pollfd *fds,
-                 size_t max)
+size_t local_reader_fds(const struct topic_reader *base, struct pollfd *fds,
+                        size_t max)
 {
     const struct local_reader *r = (const struct local_reader *)base;
     size_t n = 0;
@@ -442,7 +420,7 @@ size_t local_fds(const struct topic_reader *base, struct pollfd *fds,
     return n;
 }
 
-void local_woken(struct topic_reader *base)
+void local_reader_woken(struct topic_reader *base)
 {
     struct local_reader *r = (struct local_reader *)base;
 

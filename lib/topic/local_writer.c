@@ -59,16 +59,17 @@ void local_writer_close(struct topic_writer *base)
     free(w);
 }
 
-int local_own(struct topic_writer *base, const char *run, struct slice name,
-              struct slice keys, struct buf *pos, struct err *e)
+int local_writer_own(struct topic_writer *base, const char *run,
+                     struct slice name, struct slice keys, struct buf *pos,
+                     struct err *e)
 {
     struct local_writer *w = (struct local_writer *)base;
 
     return log_writer_own(w->log, run, name, keys, pos, e);
 }
 
-void local_add(struct topic_writer *base, const struct slice part[2],
-               struct slice key)
+void local_writer_add(struct topic_writer *base, const struct slice part[2],
+                      struct slice key)
 {
     struct local_writer *w = (struct local_writer *)base;
 
@@ -88,8 +89,8 @@ void local_add(struct topic_writer *base, const struct slice part[2],
     buf_append_slice(&w->bytes, part[1]);
 }
 
-int local_commit(struct topic_writer *base, struct slice name, struct slice pos,
-                 struct err *e)
+int local_writer_commit(struct topic_writer *base, struct slice name,
+                        struct slice pos, struct err *e)
 {
     struct local_writer *w = (struct local_writer *)base;
 
@@ -112,12 +113,13 @@ int local_commit(struct topic_writer *base, struct slice name, struct slice pos,
     return rc;
 }
 
-uint64_t local_ticket(const struct topic_writer *base)
+uint64_t local_writer_ticket(const struct topic_writer *base)
 {
     return log_writer_appended(((const struct local_writer *)base)->log);
 }
 
-int local_synced(struct topic_writer *base, uint64_t *ticket, struct err *e)
+int local_writer_synced(struct topic_writer *base, uint64_t *ticket,
+                        struct err *e)
 {
     return log_writer_synced(((struct local_writer *)base)->log, ticket, e);
 }
@@ -127,7 +129,7 @@ int local_writer_fd(const struct topic_writer *base)
     return log_writer_fd(((const struct local_writer *)base)->log);
 }
 
-int local_sync(struct topic_writer *base, struct err *e)
+int local_writer_sync(struct topic_writer *base, struct err *e)
 {
     return log_writer_sync(((struct local_writer *)base)->log, e);
 }
