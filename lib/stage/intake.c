@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "record/json.h"
 
+enum { UNMARKED_MAX = 64 << 20 };
+
 void intake_init(struct intake *in, int fd, uint64_t max_event)
 {
     *in = (struct intake){.max_event = max_event, .first = true};
@@ -40,6 +42,19 @@ static int wrap(struct intake *in, struct item *it, const char *why)
     it->kind = ITEM_DEAD;
     in->received++;
     return 0;
+}
+
+/* A source marks each 64 KiB. What a filter makes of that may be more, but a
+ * batch without end is a filter that swallows marks. */
+static int count_unmarked(struct intake *in, size_t n, struct err *e)
+{
+    in->unmarked += n;
+    return in->protocol && in->unmarked > UNMARKED_MAX
+               ? err_set(e, STATUS_STREAM,
+                         "no mark within %d MiB of events: a filter swallows "
+                         "marks",
+                         UNMARKED_MAX >> 20)
+               : 0;
 }
 
 static uint64_t value_size(const struct event *ev)
@@ -175,6 +190,7 @@ static int take_mark(struct intake *in, struct item *it, struct err *e)
                            (unsigned long long)in->seq);
         }
         in->seq = c->seq;
+        in->unmarked = 0;
         it->kind = ITEM_MARK;
         return 0;
     }
@@ -253,7 +269,7 @@ int intake_next(struct intake *in, struct item *it, struct err *e)
         } else {
             continue;
         }
-        if (rc < 0) {
+        if (rc < 0 || count_unmarked(in, it->line.n, e) < 0) {
             return -1;
         }
         in->first = false;

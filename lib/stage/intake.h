@@ -41,6 +41,7 @@ struct intake {
     char run[RAND_HEX];
     uint64_t seq;      /* of the last mark */
     uint64_t received; /* events and dead lines since it */
+    uint64_t unmarked; /* bytes since it */
     struct buf made;   /* wrapped event, decoded reason */
     struct buf reason;
 };
