@@ -1,0 +1,297 @@
+#include "http/server.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/msg.h"
+#include "http/conn.h"
+#include "http/listen.h"
+#include "http/loop.h"
+
+enum { ACCEPTS = 64, TICK_MS = 500, RETRY_MS = 200 };
+
+void http_server_conf_init(struct http_server_conf *c)
+{
+    *c = (struct http_server_conf){
+        .max_body = 1 << 20,
+        .max_inflight = 64 << 20,
+        .max_connections = 16384,
+        .head_ms = 10000,
+        .idle_ms = 60000,
+        .retry_after = 1,
+    };
+}
+
+/* --- the clock ---------------------------------------------------------- */
+
+static void tick(struct http_server *s)
+{
+    static const struct timeval tv = {0, TICK_MS * 1000};
+
+    /* An idle server has no timer that wakes it. */
+    if (!s->ticking && s->open > 0) {
+        s->ticking = true;
+        (void)event_add(s->tick, &tv);
+    }
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_server *s = arg;
+    const uint64_t now = clock_mono_us();
+    struct conn *next;
+
+    (void)fd;
+    (void)what;
+    s->ticking = false;
+    for (struct conn *c = TAILQ_FIRST(&s->idle); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, link);
+        conn_check(c, now);
+    }
+    for (struct conn *c = TAILQ_FIRST(&s->busy); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, link);
+        conn_check(c, now);
+    }
+    tick(s);
+}
+
+/* --- accepting ---------------------------------------------------------- */
+
+static bool is_shortage(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+}
+
+/* No descriptor for another connection: those that wait stay in the kernel's
+ * queue until one is closed, or a moment has passed. */
+static void pause_accepting(struct http_server *s, const char *why)
+{
+    static const struct timeval tv = {0, RETRY_MS * 1000};
+
+    (void)event_del(s->listener);
+    (void)event_add(s->retry, &tv);
+    if (!s->short_told) {
+        s->short_told = true;
+        msg_warn("no more connections for now: %s (%u open)", why, s->open);
+    }
+}
+
+/* Make room by ending the connection that has been idle longest. */
+static bool evict(struct http_server *s)
+{
+    struct conn *c = TAILQ_FIRST(&s->idle);
+
+    if (c == NULL || !c->used) {
+        return false;
+    }
+    conn_close(c);
+    return true;
+}
+
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_server *s = arg;
+
+    (void)what;
+    for (unsigned i = 0; i < ACCEPTS; i++) {
+        struct sockaddr_storage peer = {0};
+        struct sockaddr_in6 six;
+        socklen_t n = sizeof peer;
+        if (s->open >= s->conf.max_connections && !evict(s)) {
+            pause_accepting(s, "--max-connections");
+            break;
+        }
+        const int c = accept4(fd, (struct sockaddr *)&peer, &n,
+                              SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (c < 0) {
+            const int why = errno;
+            if (is_shortage(why) && !evict(s)) {
+                pause_accepting(s, strerror(why));
+            }
+            if (why != ECONNABORTED && why != EINTR) {
+                break;
+            }
+            continue;
+        }
+        memcpy(&six, &peer, sizeof six);
+        conn_open(s, c, &six);
+    }
+    tick(s);
+}
+
+static void resume(struct http_server *s)
+{
+    if (s->listener != NULL && !s->draining &&
+        event_pending(s->retry, EV_TIMEOUT, NULL)) {
+        (void)event_del(s->retry);
+        (void)event_add(s->listener, NULL);
+    }
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_server *s = arg;
+
+    (void)fd;
+    (void)what;
+    if (!s->draining) {
+        (void)event_add(s->listener, NULL);
+    }
+}
+
+void server_room(struct http_server *s)
+{
+    resume(s);
+    if (s->open < s->conf.max_connections / 2) {
+        s->short_told = false;
+    }
+}
+
+int http_server_listen(struct http_server *s, const char *address,
+                       struct err *e)
+{
+    s->fd = listen_open(address, e);
+    if (s->fd < 0) {
+        return -1;
+    }
+    s->listener = event_new(s->base, s->fd, EV_READ | EV_PERSIST, on_accept, s);
+    if (s->listener == NULL || event_add(s->listener, NULL) < 0) {
+        return err_set(e, STATUS_SYSTEM, "%s: cannot wait for connections",
+                       address);
+    }
+    return 0;
+}
+
+void http_server_address(const struct http_server *s, struct buf *out)
+{
+    listen_name(s->fd, out);
+}
+
+/* --- life --------------------------------------------------------------- */
+
+/* As many descriptors as connections may need, if the limit can be moved. */
+static void raise_limit(rlim_t want)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < want) {
+        r.rlim_cur = r.rlim_max < want ? r.rlim_max : want;
+        (void)setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+struct http_server *http_server_new(struct loop *l,
+                                    const struct http_server_conf *conf)
+{
+    struct http_server *s = mem_new(sizeof *s);
+
+    s->conf = *conf;
+    s->base = loop_base(l);
+    s->fd = -1;
+    raise_limit((rlim_t)conf->max_connections + 256);
+    TAILQ_INIT(&s->idle);
+    TAILQ_INIT(&s->busy);
+    buf_init(&s->head);
+    s->tick = evtimer_new(s->base, on_tick, s);
+    s->retry = evtimer_new(s->base, on_retry, s);
+    return s;
+}
+
+static void stop_listening(struct http_server *s)
+{
+    if (s->listener != NULL) {
+        event_free(s->listener);
+        s->listener = NULL;
+        (void)event_del(s->retry);
+        (void)close(s->fd);
+        s->fd = -1;
+    }
+}
+
+void http_server_free(struct http_server *s)
+{
+    struct conn *c;
+
+    if (s == NULL) {
+        return;
+    }
+    s->draining = true;
+    stop_listening(s);
+    while ((c = TAILQ_FIRST(&s->idle)) != NULL ||
+           (c = TAILQ_FIRST(&s->busy)) != NULL) {
+        conn_close(c);
+    }
+    event_free(s->tick);
+    event_free(s->retry);
+    buf_release(&s->head);
+    free(s);
+}
+
+void http_server_drain(struct http_server *s)
+{
+    struct conn *c;
+
+    s->draining = true;
+    stop_listening(s);
+    while ((c = TAILQ_FIRST(&s->idle)) != NULL) {
+        conn_close(c);
+    }
+}
+
+unsigned http_server_busy(const struct http_server *s)
+{
+    const struct conn *c;
+    unsigned n = 0;
+
+    TAILQ_FOREACH(c, &s->busy, link)
+    {
+        n++;
+    }
+    return n;
+}
+
+void http_server_stats(const struct http_server *s,
+                       struct http_server_stats *out)
+{
+    *out = s->stats;
+    out->open = s->open;
+}
+
+/* --- requests ----------------------------------------------------------- */
+
+static const struct conn *conn_of(const struct http_request *r)
+{
+    return (const struct conn *)(const void *)((const char *)r -
+                                               offsetof(struct conn, request));
+}
+
+void http_request_field(const struct http_request *r, unsigned i,
+                        struct http_field *f)
+{
+    http_parser_field(&conn_of(r)->parser, i, f);
+}
+
+struct slice http_request_find(const struct http_request *r, const char *name)
+{
+    struct http_field f;
+
+    for (unsigned i = 0; i < r->fields; i++) {
+        http_request_field(r, i, &f);
+        if (http_name_is(f.name, name)) {
+            return f.value;
+        }
+    }
+    return (struct slice){0};
+}
+
+void http_request_peer(const struct http_request *r, struct buf *out)
+{
+    listen_peer(&conn_of(r)->peer, out);
+}

@@ -1,0 +1,91 @@
+/* An HTTP/1.1 server: one request in flight per connection, answers whenever
+ * the handler has them.
+ *
+ * Limits come first: size of head and body (http/parse.h), 10 s for a head,
+ * 1 KiB/s for a body, connections, bytes of all requests in flight. What does
+ * not keep them gets a uniform answer of less than 200 bytes and the connection
+ * ends. Everything runs in loop_wait(). */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "http/parse.h"
+
+struct err;
+struct loop;
+struct http_server;
+struct http_request;
+
+struct http_server_conf {
+    uint64_t max_body;     /* bytes, below 2^31 */
+    uint64_t max_inflight; /* bytes of requests, over all connections */
+    unsigned max_connections;
+    unsigned head_ms;     /* for the head of a request */
+    unsigned idle_ms;     /* between requests */
+    unsigned retry_after; /* seconds, with 429 and 503 */
+
+    /* The request is complete. Answer it now or later, but once. */
+    void (*handle)(void *arg, struct http_request *);
+    void *arg;
+};
+
+/* The defaults; handle is to be set. */
+void http_server_conf_init(struct http_server_conf *);
+
+struct http_server *http_server_new(struct loop *,
+                                    const struct http_server_conf *);
+
+/* Requests that wait for an answer are gone with it. */
+void http_server_free(struct http_server *);
+
+/* "HOST:PORT", "[IPv6]:PORT", ":PORT" (all addresses), "fd:N" (a socket that
+ * listens already). Port 0 is one that is free. 64 not understood, 69 unknown
+ * host, 71 in use, 77 not allowed. */
+int http_server_listen(struct http_server *, const char *address, struct err *);
+
+/* The last listener, as "127.0.0.1:8080". */
+void http_server_address(const struct http_server *, struct buf *);
+
+/* Stop accepting; answers carry Connection: close; idle ones end now. */
+void http_server_drain(struct http_server *);
+
+/* Connections that are not idle. */
+unsigned http_server_busy(const struct http_server *);
+
+struct http_server_stats {
+    uint64_t accepted;
+    uint64_t requests; /* complete ones */
+    uint64_t refused;  /* by the parser or a limit */
+    unsigned open;
+};
+void http_server_stats(const struct http_server *, struct http_server_stats *);
+
+/* --- a request: slices are valid until it is answered ------------------- */
+
+struct http_request {
+    struct slice method;
+    struct slice path;
+    struct slice query;
+    struct slice body;
+    unsigned fields;
+    void *data; /* the handler's */
+};
+
+void http_request_field(const struct http_request *, unsigned i,
+                        struct http_field *);
+
+/* The value of the first field of this name (lower case); p == NULL: none. */
+struct slice http_request_find(const struct http_request *, const char *name);
+
+/* Append the peer's address, without port. */
+void http_request_peer(const struct http_request *, struct buf *);
+
+/* Answer, once; the request is gone with it. Works as well when the client has
+ * gone. An empty body of an error becomes its reason. Fields that are no valid
+ * HTTP are left out. 429 and 503 carry Retry-After. */
+void http_respond(struct http_request *, unsigned status,
+                  const struct http_field *, size_t fields, struct slice body);
+
+/* The reason phrase of a status. */
+const char *http_reason(unsigned status);
+
+#endif
