@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "record/control.h"
+#include "stage/notify.h"
 #include "stage/reader.h"
 
 enum { AGAIN_US = 1000 * 1000 };
@@ -38,6 +39,7 @@ int hello_wait(struct hello *h, bool gone, struct err *e)
     }
     if (h->read_us > 0 && now - h->read_us > h->timeout_ms * 1000) {
         char who[READER_NAME];
+        notify_send("X_DPP_HELLO=unanswered"); /* not just any 69 */
         reader_name(STDOUT_FILENO, who);
         return err_set(e, STATUS_UNREACHABLE,
                        "%s gave no answer on the way back within %llu ms: it "

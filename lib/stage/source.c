@@ -30,6 +30,7 @@
 #include "base/rand.h"
 #include "record/pos.h"
 #include "stage/back.h"
+#include "stage/caution.h"
 #include "stage/hello.h"
 #include "stage/marks.h"
 #include "stage/notify.h"
@@ -49,10 +50,9 @@ struct source {
     void *ctx;
     enum state state;
     bool protocol;
-    bool again;   /* open() anew after this drain */
-    bool ended;   /* "end" is in the buffer or gone */
-    bool caution; /* one event per mark, one at a time */
-    bool suspect; /* the first event goes down as a dead line */
+    bool again; /* open() anew after this drain */
+    bool ended; /* "end" is in the buffer or gone */
+    struct caution caution;
     char name[CONTROL_NAME_MAX + 1];
     struct buf keys;
     char run[RAND_HEX];
@@ -85,16 +85,6 @@ struct buf *source_line(struct source *s)
 
 void source_line_done(struct source *s)
 {
-    if (s->suspect) {
-        char *line = mem_strndup(s->out.p + s->line, s->out.n - s->line);
-        s->out.n = s->line;
-        buf_printf(&s->out,
-                   "{\"dpp\":\"dead\",\"why\":\"crash-suspect: the segment "
-                   "died on it again and again\",\"event\":%s}",
-                   line);
-        free(line);
-        s->suspect = false;
-    }
     buf_putc(&s->out, '\n');
     s->gathered++;
     s->total++;
@@ -105,7 +95,7 @@ void source_line_done(struct source *s)
 
 bool source_full(const struct source *s)
 {
-    const uint64_t window = s->caution ? 1 : WINDOW;
+    const uint64_t window = s->caution.on ? 1 : WINDOW;
 
     return s->out.n >= BATCH ||
            (s->protocol && s->unreceipted + s->gathered >= window);
@@ -144,6 +134,9 @@ static void put_mark(struct source *s)
         pos_seal(&pos);
         c.pos = buf_slice(&pos);
         m.pos = pos.n > 0 ? mem_strndup(pos.p, pos.n) : NULL;
+    }
+    if (s->gathered == 1) {
+        caution_hand_out(&s->caution, &s->out, s->line, s->run, s->seq, c.pos);
     }
     control_write(&s->out, &c);
     buf_release(&pos);
@@ -420,8 +413,8 @@ static int turn(struct source *s, struct err *e)
     if (s->back.fd >= 0 && read_back(s, e) < 0) {
         return -1;
     }
-    if (s->caution && s->total > CAUTIOUS) {
-        s->caution = false;
+    if (s->total > CAUTIOUS) {
+        s->caution.on = false;
     }
     return 0;
 }
@@ -453,16 +446,9 @@ static int run(struct source *s, struct err *e)
     }
 }
 
-static void read_caution(struct source *s)
-{
-    const char *how = getenv("DPP_CAUTION"); /* set by dpp-run */
-
-    s->caution = how != NULL && how[0] != '\0';
-    s->suspect = how != NULL && strcmp(how, "suspect") == 0;
-}
-
 static void release(struct source *s)
 {
+    caution_release(&s->caution);
     marks_release(&s->marks);
     back_release(&s->back);
     buf_release(&s->out);
@@ -485,7 +471,7 @@ int source_main(const struct stage_program *program,
         stage_begin(&s.stage, program, ctx, argc, argv, options, false, &e);
     if (rc == 0) {
         (void)stage_nonblock(STDOUT_FILENO);
-        read_caution(&s);
+        caution_init(&s.caution);
         rc = run(&s, &e);
         ops->close(ctx);
     }

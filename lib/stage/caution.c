@@ -1,0 +1,56 @@
+#include "stage/caution.h"
+
+#include <stdlib.h>
+
+#include "base/crc.h"
+#include "base/mem.h"
+#include "stage/notify.h"
+
+void caution_init(struct caution *c)
+{
+    static const char word[] = "suspect ";
+    const char *how = getenv("DPP_CAUTION");
+
+    *c = (struct caution){.on = how != NULL && how[0] != '\0'};
+    if (c->on && strncmp(how, word, sizeof word - 1) == 0) {
+        buf_puts(&c->suspect, how + sizeof word - 1);
+    }
+}
+
+void caution_release(struct caution *c)
+{
+    buf_release(&c->suspect);
+}
+
+static void wrap(struct buf *out, size_t start)
+{
+    const size_t n = out->n - start - 1; /* without line end */
+    char *line = mem_strndup(out->p + start, n);
+
+    out->n = start;
+    buf_puts(out, "{\"dpp\":\"dead\",\"why\":\"crash-suspect: a stage died "
+                  "each time this event was handed out alone\",\"event\":");
+    buf_append(out, line, n);
+    buf_puts(out, "}\n");
+    free(line);
+}
+
+void caution_hand_out(struct caution *c, struct buf *out, size_t start,
+                      const char *run, uint64_t seq, struct slice pos)
+{
+    struct buf who;
+
+    if (!c->on || pos.n == 0) {
+        return;
+    }
+    buf_init(&who);
+    buf_printf(&who, "%08x ", crc32c(0, out->p + start, out->n - start - 1));
+    buf_append_slice(&who, pos);
+    notify_send("X_DPP_OUT=%s#%llu %s", run, (unsigned long long)seq,
+                buf_cstr(&who));
+    if (slice_eq(buf_slice(&who), buf_slice(&c->suspect))) {
+        wrap(out, start);
+        buf_clear(&c->suspect);
+    }
+    buf_release(&who);
+}
