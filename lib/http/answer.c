@@ -97,6 +97,12 @@ static bool has_field(const struct http_field *f, size_t n, const char *name)
     return false;
 }
 
+static bool is_head(const struct conn *c)
+{
+    return c->parser.method.n > 0 &&
+           slice_is(http_parser_method(&c->parser), "HEAD");
+}
+
 void answer_build(struct http_server *s, const struct conn *c, unsigned status,
                   const struct http_field *f, size_t fields, struct slice body)
 {
@@ -129,7 +135,7 @@ void answer_build(struct http_server *s, const struct conn *c, unsigned status,
         buf_puts(b, "\r\n");
     }
     buf_puts(b, "\r\n");
-    if (!slice_is(c->request.method, "HEAD") && status != 204) {
+    if (!is_head(c) && status != 204) {
         buf_append_slice(b, body);
         buf_append(b, "\n", plain);
     }

@@ -163,15 +163,14 @@ static void refuse(struct conn *c, unsigned status)
 {
     c->server->stats.refused++;
     c->close = true;
-    c->request = (struct http_request){0};
     answer(c, status, NULL, 0, (struct slice){0});
 }
 
-void http_respond(struct http_request *r, unsigned status,
+void http_respond(struct http_exchange *x, unsigned status,
                   const struct http_field *f, size_t fields, struct slice body)
 {
     struct conn *c =
-        (struct conn *)(void *)((char *)r - offsetof(struct conn, request));
+        (struct conn *)(void *)((char *)x - offsetof(struct conn, exchange));
 
     const bool inside = c->working;
     c->working = true;
@@ -220,18 +219,9 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 static void dispatch(struct conn *c)
 {
-    const struct http_parser *p = &c->parser;
-
-    c->request = (struct http_request){
-        .method = http_parser_method(p),
-        .path = http_parser_path(p),
-        .query = http_parser_query(p),
-        .body = http_parser_body(p),
-        .fields = p->fields,
-    };
     c->server->stats.requests++;
     set_state(c, CONN_WAITING);
-    c->server->conf.handle(c->server->conf.arg, &c->request);
+    c->server->conf.handle(c->server->conf.arg, &c->exchange);
 }
 
 static void feed(struct conn *c, const char *p, size_t n, size_t *used)

@@ -41,7 +41,7 @@ struct conn {
     struct buf out; /* unsent bytes of the answer */
     size_t sent;
     struct http_parser parser;
-    struct http_request request;
+    struct http_exchange exchange;
     struct sockaddr_in6 peer; /* or a sockaddr_in in it */
 };
 

@@ -2,6 +2,8 @@
 
 #include <strings.h>
 
+#include "http/message.h"
+
 #define T     BYTE_TOKEN
 #define V     BYTE_VALUE
 #define U     BYTE_TARGET
@@ -348,4 +350,35 @@ void http_parser_field(const struct http_parser *p, unsigned i,
 struct slice http_parser_body(const struct http_parser *p)
 {
     return (struct slice){p->buf->p + p->body_at, p->body_n};
+}
+
+void http_message_of(struct http_message *m, const struct http_parser *p,
+                     struct http_field room[HTTP_FIELDS_MAX])
+{
+    *m = (struct http_message){
+        .method = http_parser_method(p),
+        .path = http_parser_path(p),
+        .query = http_parser_query(p),
+        .body = http_parser_body(p),
+        .field = room,
+        .fields = p->fields,
+    };
+    for (unsigned i = 0; i < p->fields; i++) {
+        http_parser_field(p, i, &room[i]);
+    }
+}
+
+unsigned http_message_find(const struct http_message *m, const char *name,
+                           struct slice *value)
+{
+    const size_t n = strlen(name);
+    unsigned found = 0;
+
+    for (unsigned i = 0; i < m->fields; i++) {
+        const struct slice f = m->field[i].name;
+        if (f.n == n && strncasecmp(f.p, name, n) == 0 && found++ == 0) {
+            *value = m->field[i].value;
+        }
+    }
+    return found;
 }

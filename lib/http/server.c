@@ -264,34 +264,22 @@ void http_server_stats(const struct http_server *s,
     out->open = s->open;
 }
 
-/* --- requests ----------------------------------------------------------- */
+/* --- exchanges ---------------------------------------------------------- */
 
-static const struct conn *conn_of(const struct http_request *r)
+static const struct conn *conn_of(const struct http_exchange *x)
 {
-    return (const struct conn *)(const void *)((const char *)r -
-                                               offsetof(struct conn, request));
+    return (const struct conn *)(const void *)((const char *)x -
+                                               offsetof(struct conn, exchange));
 }
 
-void http_request_field(const struct http_request *r, unsigned i,
-                        struct http_field *f)
+void http_exchange_message(const struct http_exchange *x,
+                           struct http_field room[HTTP_FIELDS_MAX],
+                           struct http_message *m)
 {
-    http_parser_field(&conn_of(r)->parser, i, f);
+    http_message_of(m, &conn_of(x)->parser, room);
 }
 
-struct slice http_request_find(const struct http_request *r, const char *name)
+void http_exchange_peer(const struct http_exchange *x, struct buf *out)
 {
-    struct http_field f;
-
-    for (unsigned i = 0; i < r->fields; i++) {
-        http_request_field(r, i, &f);
-        if (http_name_is(f.name, name)) {
-            return f.value;
-        }
-    }
-    return (struct slice){0};
-}
-
-void http_request_peer(const struct http_request *r, struct buf *out)
-{
-    listen_peer(&conn_of(r)->peer, out);
+    listen_peer(&conn_of(x)->peer, out);
 }

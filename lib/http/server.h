@@ -8,12 +8,12 @@
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
-#include "http/parse.h"
+#include "http/message.h"
 
 struct err;
 struct loop;
 struct http_server;
-struct http_request;
+struct http_exchange;
 
 struct http_server_conf {
     uint64_t max_body;     /* bytes, below 2^31 */
@@ -24,7 +24,7 @@ struct http_server_conf {
     unsigned retry_after; /* seconds, with 429 and 503 */
 
     /* The request is complete. Answer it now or later, but once. */
-    void (*handle)(void *arg, struct http_request *);
+    void (*handle)(void *arg, struct http_exchange *);
     void *arg;
 };
 
@@ -59,30 +59,25 @@ struct http_server_stats {
 };
 void http_server_stats(const struct http_server *, struct http_server_stats *);
 
-/* --- a request: slices are valid until it is answered ------------------- */
+/* --- an exchange: a request that waits for its answer -------------------- */
 
-struct http_request {
-    struct slice method;
-    struct slice path;
-    struct slice query;
-    struct slice body;
-    unsigned fields;
+struct http_exchange {
     void *data; /* the handler's */
 };
 
-void http_request_field(const struct http_request *, unsigned i,
-                        struct http_field *);
-
-/* The value of the first field of this name (lower case); p == NULL: none. */
-struct slice http_request_find(const struct http_request *, const char *name);
+/* The request; its slices are valid until it is answered, room holds the
+ * fields. */
+void http_exchange_message(const struct http_exchange *,
+                           struct http_field room[HTTP_FIELDS_MAX],
+                           struct http_message *);
 
 /* Append the peer's address, without port. */
-void http_request_peer(const struct http_request *, struct buf *);
+void http_exchange_peer(const struct http_exchange *, struct buf *);
 
-/* Answer, once; the request is gone with it. Works as well when the client has
- * gone. An empty body of an error becomes its reason. Fields that are no valid
- * HTTP are left out. 429 and 503 carry Retry-After. */
-void http_respond(struct http_request *, unsigned status,
+/* Answer, once; the exchange is gone with it. Works as well when the client
+ * has gone. An empty body of an error becomes its reason. Fields that are no
+ * valid HTTP are left out. 429 and 503 carry Retry-After. */
+void http_respond(struct http_exchange *, unsigned status,
                   const struct http_field *, size_t fields, struct slice body);
 
 /* The reason phrase of a status. */
