@@ -1,7 +1,6 @@
 #include "crypto/digest.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -39,7 +38,9 @@ void digest_hex(struct digest *d, char out[DIGEST_HEX])
 
     (void)EVP_DigestFinal_ex(d->ctx, md, &n);
     for (unsigned i = 0; i < 32; i++) {
-        (void)snprintf(out + (size_t)2 * i, 3, "%02x", md[i]);
+        out[2 * i] = "0123456789abcdef"[md[i] >> 4];
+        out[2 * i + 1] = "0123456789abcdef"[md[i] & 15];
     }
+    out[64] = '\0';
     (void)EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL);
 }

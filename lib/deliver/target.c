@@ -1,0 +1,285 @@
+#include "deliver/target.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "crypto/digest.h"
+#include "http/client.h"
+
+const char *const target_own_name[TARGET_OWN] = {
+    "Content-Type", "Idempotency-Key", "ce-specversion", "ce-id",
+    "ce-source",    "ce-type",         "ce-time",        "Expect",
+};
+
+/* The framing of the message is libcurl's. */
+static const char *const refused[] = {
+    "Content-Length", "Transfer-Encoding", "Connection",
+    "Upgrade",        "Trailer",           "TE",
+    "Keep-Alive",
+};
+
+static const char *find_method(const char *name)
+{
+    static const char *const methods[] = {"POST", "PUT", "PATCH", "DELETE"};
+
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (strcmp(name, methods[i]) == 0) {
+            return methods[i];
+        }
+    }
+    return NULL;
+}
+
+/* The host is the operator's word: an event chooses path and query only. */
+static int check_host(const struct template *t, struct err *e)
+{
+    if (!t->has_places) {
+        return 0;
+    }
+    struct slice first = t->piece[0].literal;
+    const char *colon =
+        first.p != NULL ? memmem(first.p, first.n, "://", 3) : NULL;
+    for (const char *p = colon != NULL ? colon + 3 : first.p;
+         colon != NULL && p < first.p + first.n; p++) {
+        if (strchr("/?", *p) != NULL) {
+            return 0;
+        }
+    }
+    return err_set(e, STATUS_USAGE,
+                   "a {place} in the host of a URL: an event may fill the path "
+                   "and the query only");
+}
+
+static int parse_url(struct target *t, const char *url, struct err *e)
+{
+    struct buf example;
+    int rc;
+
+    if (template_parse(&t->template, url, TEMPLATE_URL, e) < 0) {
+        return err_wrap(e, "%s", url);
+    }
+    buf_init(&example);
+    for (size_t i = 0; i < t->template.n; i++) {
+        const struct slice text = t->template.piece[i].literal;
+        buf_append_slice(&example, text.p != NULL ? text : SLICE("x"));
+    }
+    rc = http_url_check(buf_cstr(&example), e);
+    if (rc == 0) {
+        rc = check_host(&t->template, e);
+    }
+    t->url = t->template.has_places ? mem_strdup(url)
+                                    : mem_strndup(example.p, example.n);
+    t->name = mem_strndup(url, strcspn(url, "?"));
+    buf_release(&example);
+    return rc;
+}
+
+static bool is_token(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        const char c = s.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+              (c >= '0' && c <= '9') ||
+              (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL))) {
+            return false;
+        }
+    }
+    return s.n > 0;
+}
+
+bool target_has_control(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t') ||
+            s.p[i] == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_name(struct target *t, struct slice name, struct err *e)
+{
+    if (!is_token(name)) {
+        return err_set(e, STATUS_USAGE, "write it as 'Name: value'");
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        if (name.n == strlen(refused[i]) &&
+            strncasecmp(name.p, refused[i], name.n) == 0) {
+            return err_set(e, STATUS_USAGE, "this header is not yours to set");
+        }
+    }
+    for (size_t i = 0; i < TARGET_OWN; i++) {
+        if (name.n == strlen(target_own_name[i]) &&
+            strncasecmp(name.p, target_own_name[i], name.n) == 0) {
+            t->own[i] = false;
+        }
+    }
+    return 0;
+}
+
+static int add_header(struct target *t, const char *text, struct err *e)
+{
+    const size_t n = strcspn(text, ":");
+    const char *value = text + n + (text[n] == ':');
+
+    value += strspn(value, " \t");
+    if (t->headers == TARGET_HEADERS_MAX) {
+        return err_set(e, STATUS_USAGE, "more than %d of -H",
+                       TARGET_HEADERS_MAX);
+    }
+    if (text[n] != ':') {
+        return err_set(e, STATUS_USAGE, "-H '%s': write it as 'Name: value'",
+                       text);
+    }
+    if (check_name(t, (struct slice){text, n}, e) < 0) {
+        return err_wrap(e, "-H '%.*s'", (int)n, text);
+    }
+    if (target_has_control(slice_of(value))) {
+        return err_set(e, STATUS_USAGE, "-H '%.*s': a control character",
+                       (int)n, text);
+    }
+    struct target_header *h = &t->header[t->headers++];
+    h->name = mem_strndup(text, n);
+    return template_parse(&h->value, value, TEMPLATE_HEADER, e) < 0
+               ? err_wrap(e, "-H '%.*s'", (int)n, text)
+               : 0;
+}
+
+static int check_secret(struct target *t, struct err *e)
+{
+    bool used = false;
+    bool authorization = false;
+
+    for (size_t i = 0; i < t->headers; i++) {
+        used = used || t->header[i].value.has_secret;
+        authorization = authorization ||
+                        strcasecmp(t->header[i].name, "Authorization") == 0;
+    }
+    if (used && t->secret_ref == NULL) {
+        return err_set(e, STATUS_USAGE, "{secret} needs -k");
+    }
+    if (t->secret_ref == NULL || used) {
+        return t->secret_ref != NULL ? secret_check(t->secret_ref, e) : 0;
+    }
+    if (authorization) {
+        return err_set(e, STATUS_USAGE,
+                       "-k is used nowhere: write {secret} into the "
+                       "Authorization header");
+    }
+    struct target_header *h = &t->header[t->headers++];
+    h->name = mem_strdup("Authorization");
+    return template_parse(&h->value, "Bearer {secret}", TEMPLATE_HEADER, e) < 0
+               ? -1
+               : secret_check(t->secret_ref, e);
+}
+
+/* Lines that no event fills are made once. */
+static void make_lines(struct target *t)
+{
+    struct err never;
+
+    for (size_t i = 0; i < t->headers; i++) {
+        struct target_header *h = &t->header[i];
+        if (h->value.has_places) {
+            continue;
+        }
+        secret_release(&h->line);
+        if (h->value.has_secret) { /* growing would leave copies behind */
+            (void)buf_reserve(&h->line, strlen(h->value.text) +
+                                            strlen(h->name) + SECRET_MAX);
+        }
+        buf_puts(&h->line, h->name);
+        buf_puts(&h->line, h->value.n > 0 ? ": " : ":");
+        (void)template_fill(&h->value, TEMPLATE_HEADER, NULL,
+                            buf_slice(&t->secret), NULL, &h->line, &never);
+        buf_putc(&h->line, '\0');
+    }
+}
+
+struct target *target_new(const struct target_conf *conf, struct err *e)
+{
+    struct target *t = mem_new(sizeof *t);
+
+    for (size_t i = 0; i < TARGET_OWN; i++) {
+        t->own[i] = true;
+    }
+    t->digest = digest_new();
+    t->secret_ref = conf->secret != NULL ? mem_strdup(conf->secret) : NULL;
+    t->method = find_method(conf->method);
+    if (t->method == NULL) {
+        (void)err_set(e, STATUS_USAGE,
+                      "--method %s: POST, PUT, PATCH or DELETE", conf->method);
+        goto fail;
+    }
+    if (parse_url(t, conf->url, e) < 0) {
+        goto fail;
+    }
+    for (size_t i = 0; i < conf->headers; i++) {
+        if (add_header(t, conf->header[i], e) < 0) {
+            goto fail;
+        }
+    }
+    if (check_secret(t, e) < 0) {
+        goto fail;
+    }
+    make_lines(t);
+    return t;
+fail:
+    target_free(t);
+    return NULL;
+}
+
+void target_free(struct target *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < t->headers; i++) {
+        free(t->header[i].name);
+        template_release(&t->header[i].value);
+        secret_release(&t->header[i].line);
+    }
+    template_release(&t->template);
+    secret_release(&t->secret);
+    digest_free(t->digest);
+    free(t->secret_ref);
+    free(t->url);
+    free(t->name);
+    free(t);
+}
+
+int target_load_secret(struct target *t, struct err *e)
+{
+    struct buf fresh;
+
+    if (t->secret_ref == NULL ||
+        (t->secret.n > 0 && strncmp(t->secret_ref, "fd:", 3) == 0)) {
+        return 0; /* a descriptor can be read once only */
+    }
+    buf_init(&fresh);
+    if (secret_read(t->secret_ref, &fresh, e) < 0) {
+        return -1;
+    }
+    if (target_has_control(buf_slice(&fresh)) || fresh.n > TARGET_TEXT_MAX) {
+        secret_release(&fresh);
+        return err_set(e, STATUS_REFUSED,
+                       "secret %s: it has a line end or a control character "
+                       "in it, or is longer than %d bytes",
+                       t->secret_ref, TARGET_TEXT_MAX);
+    }
+    secret_release(&t->secret);
+    t->secret = fresh;
+    make_lines(t);
+    return 0;
+}
+
+void target_hide_secret(struct target *t)
+{
+    secret_release(&t->secret);
+    buf_puts(&t->secret, "(secret)");
+    make_lines(t);
+}

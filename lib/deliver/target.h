@@ -1,0 +1,69 @@
+/* Where events go: URL, headers and secret, as the command line gives them. */
+#ifndef DELIVER_TARGET_H
+#define DELIVER_TARGET_H
+
+#include "deliver/template.h"
+
+struct digest;
+struct err;
+
+enum {
+    TARGET_HEADERS_MAX = 32, /* -H */
+    TARGET_TEXT_MAX = 8192,  /* bytes of a filled URL or header */
+};
+
+struct target_conf {
+    const char *url;
+    const char *method; /* POST, PUT, PATCH, DELETE */
+    const char *const *header;
+    size_t headers;
+    const char *secret; /* reference of -k, or NULL */
+};
+
+/* Headers of our own. */
+enum target_own {
+    CONTENT_TYPE,
+    IDEMPOTENCY_KEY,
+    CE_SPECVERSION,
+    CE_ID,
+    CE_SOURCE,
+    CE_TYPE,
+    CE_TIME,
+    EXPECT, /* no waiting for "100 Continue" */
+    TARGET_OWN,
+};
+
+extern const char *const target_own_name[TARGET_OWN];
+
+struct target_header {
+    char *name;
+    struct template value;
+    struct buf line; /* when no event fills it: the whole line and a NUL */
+};
+
+struct target {
+    char *url;
+    char *name; /* the URL without its query, for messages */
+    const char *method;
+    struct template template; /* has_places: events choose the URL */
+    struct target_header header[TARGET_HEADERS_MAX + 1];
+    size_t headers;
+    bool own[TARGET_OWN];
+    char *secret_ref;
+    struct buf secret;
+    struct digest *digest;
+};
+
+/* Checks everything, opens nothing. STATUS_USAGE. */
+struct target *target_new(const struct target_conf *, struct err *);
+void target_free(struct target *);
+
+/* Read the secret (again); on failure the old one stays. */
+int target_load_secret(struct target *, struct err *);
+
+/* For -n: a text in its place. */
+void target_hide_secret(struct target *);
+
+bool target_has_control(struct slice);
+
+#endif
