@@ -178,3 +178,16 @@ char *state_dir(void)
     dir = getenv("HOME");
     return mem_printf("%s/.local/state/dpp", dir != NULL ? dir : "");
 }
+
+int fd_hold_standard(struct err *e)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == 0   ? O_WRONLY
+                              : fd == 1 ? O_RDONLY
+                                        : O_RDWR) != fd) {
+            return err_errno(e, STATUS_SYSTEM, "/dev/null");
+        }
+    }
+    return 0;
+}

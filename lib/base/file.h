@@ -26,6 +26,11 @@ int dir_sync(const char *path, struct err *);
 int fd_write(int fd, const void *, size_t n);
 int fd_pwrite(int fd, const void *, size_t n, off_t at);
 
+/* Whoever starts us may have closed 0, 1 or 2; the next file opened would get
+ * that number and be taken for a stream. A closed one becomes /dev/null, in
+ * the direction that fails when it is used. */
+int fd_hold_standard(struct err *);
+
 /* Where dpp keeps its state: $STATE_DIRECTORY, else $XDG_STATE_HOME/dpp, else
  * ~/.local/state/dpp. Caller frees. */
 char *state_dir(void);

@@ -12,26 +12,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/msg.h"
 #include "stage/notify.h"
 
 enum { STATS_EVERY_US = 10 * 1000 * 1000 };
-
-/* Whoever starts us may have closed 0, 1 or 2; the next file opened would get
- * that number and be taken for a stream. A closed one becomes /dev/null, in
- * the direction that fails when it is used. */
-static int hold_standard_descriptors(struct err *e)
-{
-    for (int fd = 0; fd <= 2; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 &&
-            open("/dev/null", fd == 0   ? O_WRONLY
-                              : fd == 1 ? O_RDONLY
-                                        : O_RDWR) != fd) {
-            return err_errno(e, STATUS_SYSTEM, "/dev/null");
-        }
-    }
-    return 0;
-}
 
 static int open_signals(struct stage *s, bool ignore_int, struct err *e)
 {
@@ -107,7 +92,7 @@ int stage_begin(struct stage *s, const struct stage_program *program, void *ctx,
     msg_init(program->name);
     stats_init(&s->stats, program->name);
     s->stats_due_us = clock_mono_us() + STATS_EVERY_US;
-    if (hold_standard_descriptors(e) < 0) {
+    if (fd_hold_standard(e) < 0) {
         return -1;
     }
     const int rc = parse(s, argc, argv, more, e);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/msg.h"
 
 int tool_begin(const struct tool *t, int argc, char **argv, struct err *e)
@@ -25,6 +26,9 @@ int tool_begin(const struct tool *t, int argc, char **argv, struct err *e)
         t->name, t->synopsis, t->about, {t->options, common, NULL}};
 
     msg_init(t->name);
+    if (fd_hold_standard(e) < 0) {
+        return -1;
+    }
     const int first = opt_parse(&usage, argc, argv, e);
     msg_set_level(quiet ? MSG_QUIET : verbose > 0 ? MSG_VERBOSE : MSG_NORMAL);
     if (first >= 0 && help) {
