@@ -173,6 +173,9 @@ static int handle(struct sink *s, struct item *it, struct err *e)
         start_drain(s);
         return 0;
     case ITEM_EOF:
+        if (!s->open && s->ops->busy != NULL && open_run(s, NULL, e) < 0) {
+            return -1;
+        }
         s->eof = true;
         start_drain(s);
         return 0;
@@ -276,6 +279,11 @@ static int turn(struct sink *s, struct err *e)
     return send_receipt(s, e);
 }
 
+static bool busy(struct sink *s)
+{
+    return s->ops->busy != NULL && s->ops->busy(s->ctx);
+}
+
 static int run(struct sink *s, struct err *e)
 {
     for (;;) {
@@ -289,7 +297,7 @@ static int run(struct sink *s, struct err *e)
                           "stopped before the end of the input (what was "
                           "read is safe)");
         }
-        if (s->eof && (!s->open || s->done == s->last)) {
+        if (s->eof && (!s->open || (s->done == s->last && !busy(s)))) {
             return e->status != 0 ? -1 : 0;
         }
     }

@@ -47,6 +47,11 @@ struct sink_ops {
     /* No more input will come (end, end of file, or a signal in plain mode):
      * finish soon. May be NULL. */
     void (*drain)(void *ctx);
+
+    /* Behind the end of the input, with all marks terminal: true while there
+     * is work left that is worth staying for. With it, open() is called even
+     * if no event came. May be NULL. */
+    bool (*busy)(void *ctx);
     void (*close)(void *ctx);
 };
 

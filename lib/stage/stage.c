@@ -29,7 +29,8 @@ static int open_signals(struct stage *s, bool ignore_int, struct err *e)
     (void)signal(SIGPIPE, SIG_IGN);
     struct sigaction old;
     (void)sigaction(SIGINT, NULL, &old);
-    if (ignore_int) {
+    s->ignore_int = ignore_int;
+    if (ignore_int && s->program->stopping == NULL) {
         (void)signal(SIGINT, SIG_IGN);
     } else if (old.sa_handler != SIG_IGN) {
         (void)sigaddset(&set, SIGINT);
@@ -118,6 +119,13 @@ static int serve_signals(struct stage *s, struct err *e)
     struct signalfd_siginfo i;
 
     while (read(s->signal_fd, &i, sizeof i) == (ssize_t)sizeof i) {
+        const bool stop = i.ssi_signo == SIGTERM || i.ssi_signo == SIGINT;
+        if (stop && s->program->stopping != NULL) {
+            s->program->stopping(s->ctx);
+        }
+        if (i.ssi_signo == SIGINT && s->ignore_int) {
+            continue; /* the source's */
+        }
         if (i.ssi_signo == SIGUSR1) {
             stats_print(&s->stats);
         } else if (i.ssi_signo == SIGHUP) {

@@ -36,6 +36,10 @@ struct stage_program {
 
     /* SIGHUP: read keys again, try what is paused. May be NULL. */
     void (*hangup)(void *ctx);
+
+    /* A sink's: SIGTERM, or the SIGINT that stops the source beside it: the
+     * end will come, so wait for nobody. May be NULL. */
+    void (*stopping)(void *ctx);
 };
 
 struct stage {
@@ -43,6 +47,7 @@ struct stage {
     void *ctx;
     int signal_fd;
     unsigned terms; /* SIGTERMs (and a source's SIGINTs) so far */
+    bool ignore_int;
     uint64_t drain_deadline_us;
     uint64_t stats_due_us;
     struct stats stats;

@@ -1,0 +1,497 @@
+#include "deliver/deliver.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/msg.h"
+#include "crypto/digest.h"
+#include "deliver/work.h"
+#include "record/event.h"
+#include "record/json.h"
+#include "topic/dead.h"
+#include "topic/topic.h"
+
+enum {
+    MS = 1000,
+    DIR_HEX = 16,
+    MEMORY = 8 << 20,         /* bytes of events under way */
+    MEMORY_WAITING = 1 << 20, /* while the endpoint takes nothing */
+    DEAD_MAX = 4096,
+};
+
+struct deliver *deliver_new(void)
+{
+    return mem_new(sizeof(struct deliver));
+}
+
+int deliver_configure(struct deliver *d, const struct deliver_conf *conf,
+                      struct err *e)
+{
+    d->conf = conf;
+    d->target = target_new(&conf->target, e);
+    return d->target != NULL ? 0 : -1;
+}
+
+void deliver_free(struct deliver *d)
+{
+    target_free(d->target);
+    free(d->dir);
+    free(d);
+}
+
+/* --- opening ----------------------------------------------------------------
+ */
+
+/* One folder for each URL as it was given: what it holds, it holds for that
+ * endpoint. The URL may be a secret, so its name is a digest. */
+static char *default_dir(const char *url)
+{
+    char hex[DIGEST_HEX];
+    struct digest *digest = digest_new();
+    char *state = state_dir();
+
+    digest_add(digest, url, strlen(url));
+    digest_hex(digest, hex);
+    char *dir = mem_printf("%s/deliver/%.*s", state, DIR_HEX, hex);
+    digest_free(digest);
+    free(state);
+    return dir;
+}
+
+static int open_client(struct deliver *d, struct err *e)
+{
+    const size_t n = d->conf->requests;
+
+    d->client = http_client_new(n, d->conf->timeout_ms, e);
+    if (d->client == NULL) {
+        return -1;
+    }
+    d->flight = mem_new(n * sizeof *d->flight);
+    d->idle = mem_new(n * sizeof(struct flight *));
+    for (size_t i = 0; i < n; i++) {
+        d->idle[i] = &d->flight[i];
+    }
+    endpoint_init(&d->endpoint, d->target->name, n);
+    return 0;
+}
+
+static int open_dead(struct deliver *d, struct err *e)
+{
+    const bool none =
+        d->conf->dead != NULL && strcmp(d->conf->dead, "none") == 0;
+
+    if (d->conf->dead != NULL && !none &&
+        topic_name_check(d->conf->dead, e) < 0) {
+        return err_wrap(e, "-d");
+    }
+    if (!none) {
+        d->topics = topic_store_open(d->conf->broker, e);
+        if (d->topics == NULL) {
+            return -1;
+        }
+    }
+    d->dead = dead_open(d->topics, d->conf->dead, "dpp-deliver", "deliver");
+    return 0;
+}
+
+/* Once: what holds over several runs of one pipe. */
+static int open_all(struct deliver *d, struct err *e)
+{
+    lane_init(&d->lanes);
+    d->dir = d->conf->dir != NULL ? mem_strdup(d->conf->dir)
+                                  : default_dir(d->conf->target.url);
+    if (target_load_secret(d->target, e) < 0) {
+        return -1;
+    }
+    d->store = store_open(d->dir, &d->lanes, e);
+    if (d->store == NULL || open_client(d, e) < 0 || open_dead(d, e) < 0) {
+        return -1;
+    }
+    if (store_events(d->store) > 0) {
+        msg_info("%zu events of %zu keys are deferred in %s: they are tried "
+                 "first",
+                 store_events(d->store), store_keys(d->store), d->dir);
+    }
+    return 0;
+}
+
+static int open_run(void *ctx, struct sink *sink, const struct sink_run *run,
+                    struct buf *pos, struct err *e)
+{
+    struct deliver *d = ctx;
+
+    (void)run; /* the source keeps the position */
+    (void)pos;
+    if (d->sink == NULL && open_all(d, e) < 0) {
+        return -1;
+    }
+    d->sink = sink;
+    d->draining = d->deferring = false;
+    marks_init(&d->marks);
+    return 0;
+}
+
+static void close_all(void *ctx)
+{
+    struct deliver *d = ctx;
+
+    flight_cancel(d);
+    if (d->store != NULL && store_events(d->store) > 0) {
+        msg_info("%zu events of %zu keys stay deferred in %s: the next start "
+                 "tries them",
+                 store_events(d->store), store_keys(d->store), d->dir);
+    }
+    store_close(d->store);
+    for (size_t i = 0; d->flight != NULL && i < d->conf->requests; i++) {
+        request_release(&d->flight[i].request);
+        buf_release(&d->flight[i].line);
+    }
+    free(d->flight);
+    free(d->idle);
+    free(d->dead_marks);
+    lane_release(&d->lanes);
+    marks_release(&d->marks);
+    dead_close(d->dead);
+    if (d->topics != NULL) {
+        topic_store_close(d->topics);
+    }
+    http_client_free(d->client);
+}
+
+/* --- outcomes ----------------------------------------------------------------
+ */
+
+void deliver_settle(struct deliver *d, struct job *j, enum sink_outcome outcome)
+{
+    marks_drop(&d->marks, j->mark);
+    sink_count(d->sink, outcome, 1);
+    free(j);
+}
+
+static void hold_dead(struct deliver *d, uint64_t mark)
+{
+    if (d->dead_n == d->dead_cap) {
+        d->dead_cap = d->dead_cap > 0 ? d->dead_cap * 2 : 64;
+        d->dead_marks =
+            mem_resize(d->dead_marks, d->dead_cap * sizeof *d->dead_marks);
+    }
+    d->dead_marks[d->dead_n++] = mark;
+}
+
+int deliver_bury(struct deliver *d, const struct event *ev, struct slice why,
+                 struct job *j, struct err *e)
+{
+    if (dead_put(d->dead, ev, why, e) < 0) {
+        return -1;
+    }
+    if (j != NULL) {
+        hold_dead(d, j->mark);
+        free(j);
+    }
+    return 0;
+}
+
+int deliver_sync_dead(struct deliver *d, struct err *e)
+{
+    const int rc = dead_sync(d->dead, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < d->dead_n; i++) {
+        marks_drop(&d->marks, d->dead_marks[i]);
+    }
+    sink_count(d->sink, SINK_DEAD, d->dead_n);
+    d->dead_n = 0;
+    return 0;
+}
+
+/* --- input
+ * -------------------------------------------------------------------- */
+
+/* The decoded key, or p == NULL; in room if it has escapes. */
+static struct slice key_of(const struct event *ev, struct buf *room)
+{
+    const struct slice k = ev->partitionkey;
+
+    if (k.p == NULL) {
+        return k;
+    }
+    if (memchr(k.p, '\\', k.n) == NULL) {
+        return (struct slice){k.p + 1, k.n - 2};
+    }
+    buf_putc(room, ' '); /* an empty key is one */
+    json_decode(room, k);
+    return (struct slice){room->p + 1, room->n - 1};
+}
+
+static int take_event(void *ctx, const struct event *ev, struct err *e)
+{
+    struct deliver *d = ctx;
+    struct job *j = lane_job(ev->line, marks_hold(&d->marks));
+    struct buf room;
+
+    (void)e;
+    buf_init(&room);
+    const struct slice key = key_of(ev, &room);
+    if (d->deferring || store_find(d->store, key) != NULL) {
+        store_put(d->store, key, lane_hash(&d->lanes, key), j, 0, 0);
+    } else {
+        struct lane *lane = lane_add(&d->lanes, key, j);
+        /* now something waits for a key that is known to be at fault */
+        if (lane->state == LANE_WAITING &&
+            d->endpoint.successes > lane->successes) {
+            flight_park(d, lane, (uint32_t)lane->tries);
+        }
+    }
+    buf_release(&room);
+    return 0;
+}
+
+static int take_dead(void *ctx, const struct event *ev, struct slice why,
+                     struct err *e)
+{
+    struct deliver *d = ctx;
+
+    if (dead_put(d->dead, ev, why, e) < 0) {
+        return -1;
+    }
+    hold_dead(d, marks_hold(&d->marks));
+    return 0;
+}
+
+static int take_mark(void *ctx, uint64_t seq, struct slice pos, struct err *e)
+{
+    struct deliver *d = ctx;
+
+    (void)seq; /* both count from 1 */
+    (void)pos;
+    (void)e;
+    marks_close(&d->marks);
+    return 0;
+}
+
+static bool is_full(void *ctx)
+{
+    const struct deliver *d = ctx;
+    const size_t most = d->endpoint.stopped_us > 0 ? MEMORY_WAITING : MEMORY;
+
+    return d->dead_n > DEAD_MAX ||
+           d->lanes.bytes + store_waiting(d->store) > most;
+}
+
+/* --- work
+ * --------------------------------------------------------------------- */
+
+/* Give up waiting for the endpoint: all that is left goes to the store. */
+static void defer_all(struct deliver *d)
+{
+    struct lane *lane;
+
+    d->deferring = true;
+    flight_cancel(d);
+    while ((lane = lane_any(&d->lanes)) != NULL) {
+        flight_park(d, lane, 0);
+    }
+}
+
+static bool must_defer(const struct deliver *d, uint64_t now)
+{
+    if (d->deferring) {
+        return false;
+    }
+    if (d->stop_us > 0 && now >= d->stop_us) {
+        return true;
+    }
+    /* without a signal what is under way may use its time */
+    return d->draining && d->lanes.jobs > 0 &&
+           http_client_busy(d->client) == 0 && flight_held(d, now);
+}
+
+static void disk_full(struct deliver *d, const char *what, uint64_t now)
+{
+    if (d->disk_us == 0) {
+        msg_warn("%s: no space left; events wait until there is", what);
+    }
+    d->disk_us = now + DELIVER_DISK_US;
+}
+
+/* Whatever waits for the disk: the store, then the dead letters. */
+static int write_all(struct deliver *d, uint64_t now, struct err *e)
+{
+    struct job *next;
+    struct job *j;
+
+    if (now >= d->disk_us) {
+        int rc = store_flush(d->store, e);
+        if (rc == 0) {
+            rc = deliver_sync_dead(d, e);
+        }
+        if (rc < 0) {
+            return -1;
+        }
+        if (rc == 1) {
+            disk_full(d, d->dir, now);
+        } else {
+            d->disk_us = 0;
+        }
+    }
+    if (store_durable(d->store, &j, e) < 0) {
+        return -1;
+    }
+    for (; j != NULL; j = next) {
+        next = j->next;
+        deliver_settle(d, j, SINK_DEFERRED);
+    }
+    return 0;
+}
+
+static int work(void *ctx, const struct pollfd *fds, size_t n, struct err *e)
+{
+    struct deliver *d = ctx;
+
+    (void)fds; /* reading the store's descriptor is part of asking it */
+    (void)n;
+    if (flight_run(d, e) < 0) {
+        return -1;
+    }
+    const uint64_t now = clock_mono_us();
+    if (must_defer(d, now)) {
+        defer_all(d);
+    }
+    if (write_all(d, now, e) < 0) {
+        return -1;
+    }
+    const uint64_t terminal = marks_terminal(&d->marks);
+    if (terminal > 0) {
+        sink_terminal(d->sink, terminal);
+    }
+    return 0;
+}
+
+static void sooner(int *timeout_ms, uint64_t at, uint64_t now)
+{
+    const uint64_t left = at > now ? (at - now + MS - 1) / MS : 0;
+
+    if (at != UINT64_MAX && left < 60000 &&
+        (*timeout_ms < 0 || left < (uint64_t)*timeout_ms)) {
+        *timeout_ms = (int)left;
+    }
+}
+
+/* What waits by the endpoint's clock, while that runs and a request is free. */
+static void sooner_due(const struct deliver *d, int *timeout_ms, uint64_t now)
+{
+    const struct due *lane = due_first(&d->lanes.waiting);
+    const uint64_t clock = endpoint_clock(&d->endpoint, now);
+
+    if (d->endpoint.stopped_us > 0 || flight_held(d, now) ||
+        http_client_busy(d->client) == d->conf->requests) {
+        return;
+    }
+    if (lane != NULL) {
+        sooner(timeout_ms, lane->at, clock);
+    }
+    if (d->lanes.ready == NULL) {
+        sooner(timeout_ms, store_due(d->store), clock);
+    }
+}
+
+static size_t list_fds(void *ctx, struct pollfd *fds, size_t max,
+                       int *timeout_ms)
+{
+    const struct deliver *d = ctx;
+    const uint64_t now = clock_mono_us();
+    const int fd = store_fd(d->store);
+
+    sooner_due(d, timeout_ms, now);
+    if (d->lanes.jobs > 0 || store_events(d->store) > 0) {
+        const uint64_t at = endpoint_next(&d->endpoint);
+        if (d->endpoint.stopped_us > 0 && !flight_held(d, now)) {
+            sooner(timeout_ms, at, now);
+        }
+    }
+    if (d->stop_us > now) {
+        sooner(timeout_ms, d->stop_us, now);
+    }
+    if (d->draining && !flight_held(d, now)) {
+        sooner(timeout_ms, d->progress_us + DELIVER_PATIENCE_US, now);
+    }
+    if (d->disk_us > 0) {
+        sooner(timeout_ms, d->disk_us, now);
+    }
+    if (fd < 0 || max == 0) {
+        return 0;
+    }
+    fds[0] = (struct pollfd){.fd = fd, .events = POLLIN};
+    return 1;
+}
+
+static void drain(void *ctx)
+{
+    struct deliver *d = ctx;
+
+    d->draining = true;
+    d->progress_us = clock_mono_us();
+}
+
+/* Parked keys that are due get their chance, as long as that leads on. */
+static bool is_busy(void *ctx)
+{
+    const struct deliver *d = ctx;
+    const uint64_t now = clock_mono_us();
+
+    if (d->stop_us > 0) {
+        return false;
+    }
+    return d->parked_flights > 0 ||
+           (!flight_held(d, now) &&
+            store_due(d->store) <= endpoint_clock(&d->endpoint, now));
+}
+
+int deliver_wait(void *ctx, struct pollfd *fds, size_t n, int timeout_ms)
+{
+    struct deliver *d = ctx;
+
+    return d->client != NULL ? http_client_wait(d->client, fds, n, timeout_ms)
+                             : poll(fds, (nfds_t)n, timeout_ms);
+}
+
+void deliver_hangup(void *ctx)
+{
+    struct deliver *d = ctx;
+    struct err e;
+
+    if (d->client == NULL) {
+        return;
+    }
+    if (target_load_secret(d->target, &e) < 0) {
+        msg_warn("%s; the old one stays in use", e.text);
+    }
+    endpoint_wake(&d->endpoint);
+}
+
+void deliver_stopping(void *ctx)
+{
+    struct deliver *d = ctx;
+
+    if (d->stop_us == 0) {
+        d->stop_us = clock_mono_us() + DELIVER_PATIENCE_US;
+    }
+}
+
+const struct sink_ops deliver_sink = {
+    .open = open_run,
+    .event = take_event,
+    .dead = take_dead,
+    .mark = take_mark,
+    .work = work,
+    .fds = list_fds,
+    .full = is_full,
+    .drain = drain,
+    .busy = is_busy,
+    .close = close_all,
+};

@@ -1,0 +1,89 @@
+/* What the parts of delivery share, inside this folder. */
+#ifndef DELIVER_WORK_H
+#define DELIVER_WORK_H
+
+#include "deliver/deliver.h"
+#include "deliver/endpoint.h"
+#include "deliver/lane.h"
+#include "deliver/marks.h"
+#include "deliver/request.h"
+#include "deliver/store.h"
+
+struct dead_letters;
+struct topic_store;
+
+/* One request: of a lane's head, or of a parked key's. */
+struct flight {
+    struct request request;
+    struct lane *lane;
+    struct parked *parked;
+    struct buf line; /* of the parked event */
+    bool probe;
+    bool busy;
+};
+
+struct deliver {
+    const struct deliver_conf *conf;
+    struct target *target;
+    struct http_client *client;
+    struct endpoint endpoint;
+    struct lanes lanes;
+    struct store *store;
+    struct marks marks;
+    struct topic_store *topics;
+    struct dead_letters *dead;
+    struct sink *sink;
+    char *dir;
+
+    struct flight *flight; /* conf->requests of them */
+    struct flight **idle;  /* as many as the client has slots free */
+    size_t parked_flights;
+    bool parked_turn;
+
+    uint64_t *dead_marks; /* held by dead letters that are not synced */
+    size_t dead_n;
+    size_t dead_cap;
+
+    bool draining;        /* no more input comes */
+    bool deferring;       /* everything goes to the retry store */
+    uint64_t stop_us;     /* when that begins by a signal; 0: no signal */
+    uint64_t progress_us; /* the last time that something was settled */
+    uint64_t disk_us;     /* the disk was full: again then; 0: it is not */
+    uint64_t said_us;     /* the last word about parking */
+    uint64_t parkings;    /* since then */
+
+    struct request dry_request; /* -n */
+    struct buf dry_out;
+};
+
+enum {
+    DELIVER_PATIENCE_US = 5 * 1000 * 1000,
+    DELIVER_DISK_US = 1000 * 1000,
+};
+
+/* The event of a job is settled: its mark is free, the job is gone. */
+void deliver_settle(struct deliver *, struct job *, enum sink_outcome);
+
+/* Give an event up; with a job, its mark is held until the letter is synced
+ * and the job is gone. */
+int deliver_bury(struct deliver *, const struct event *, struct slice why,
+                 struct job *, struct err *);
+
+/* Sync the dead letters and free their marks. 0, 1 (disk full), -1. */
+int deliver_sync_dead(struct deliver *, struct err *);
+
+/* --- flight.c ----------------------------------------------------------- */
+
+/* Take all answers and start what may start. */
+int flight_run(struct deliver *, struct err *);
+
+/* All events of a lane to the retry store; tries: of its head. */
+void flight_park(struct deliver *, struct lane *, uint32_t tries);
+
+/* Stop all requests; their events are where they were before. */
+void flight_cancel(struct deliver *);
+
+/* True while nothing new may start. */
+bool flight_held(const struct deliver *, uint64_t now);
+
+#endif
