@@ -130,7 +130,7 @@ static int open_run(void *ctx, struct sink *sink, const struct sink_run *run,
     }
     d->sink = sink;
     d->draining = d->deferring = false;
-    marks_init(&d->marks);
+    pending_init(&d->marks);
     return 0;
 }
 
@@ -153,7 +153,7 @@ static void close_all(void *ctx)
     free(d->idle);
     free(d->dead_marks);
     lane_release(&d->lanes);
-    marks_release(&d->marks);
+    pending_release(&d->marks);
     dead_close(d->dead);
     if (d->topics != NULL) {
         topic_store_close(d->topics);
@@ -166,7 +166,7 @@ static void close_all(void *ctx)
 
 void deliver_settle(struct deliver *d, struct job *j, enum sink_outcome outcome)
 {
-    marks_drop(&d->marks, j->mark);
+    pending_drop(&d->marks, j->mark);
     sink_count(d->sink, outcome, 1);
     free(j);
 }
@@ -202,7 +202,7 @@ int deliver_sync_dead(struct deliver *d, struct err *e)
         return rc;
     }
     for (size_t i = 0; i < d->dead_n; i++) {
-        marks_drop(&d->marks, d->dead_marks[i]);
+        pending_drop(&d->marks, d->dead_marks[i]);
     }
     sink_count(d->sink, SINK_DEAD, d->dead_n);
     d->dead_n = 0;
@@ -231,7 +231,7 @@ static struct slice key_of(const struct event *ev, struct buf *room)
 static int take_event(void *ctx, const struct event *ev, struct err *e)
 {
     struct deliver *d = ctx;
-    struct job *j = lane_job(ev->line, marks_hold(&d->marks));
+    struct job *j = lane_job(ev->line, pending_hold(&d->marks));
     struct buf room;
 
     (void)e;
@@ -259,7 +259,7 @@ static int take_dead(void *ctx, const struct event *ev, struct slice why,
     if (dead_put(d->dead, ev, why, e) < 0) {
         return -1;
     }
-    hold_dead(d, marks_hold(&d->marks));
+    hold_dead(d, pending_hold(&d->marks));
     return 0;
 }
 
@@ -270,7 +270,7 @@ static int take_mark(void *ctx, uint64_t seq, struct slice pos, struct err *e)
     (void)seq; /* both count from 1 */
     (void)pos;
     (void)e;
-    marks_close(&d->marks);
+    pending_close(&d->marks);
     return 0;
 }
 
@@ -365,7 +365,7 @@ static int work(void *ctx, const struct pollfd *fds, size_t n, struct err *e)
     if (write_all(d, now, e) < 0) {
         return -1;
     }
-    const uint64_t terminal = marks_terminal(&d->marks);
+    const uint64_t terminal = pending_terminal(&d->marks);
     if (terminal > 0) {
         sink_terminal(d->sink, terminal);
     }

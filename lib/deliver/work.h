@@ -5,7 +5,7 @@
 #include "deliver/deliver.h"
 #include "deliver/endpoint.h"
 #include "deliver/lane.h"
-#include "deliver/marks.h"
+#include "deliver/pending.h"
 #include "deliver/request.h"
 #include "deliver/store.h"
 
@@ -29,7 +29,7 @@ struct deliver {
     struct endpoint endpoint;
     struct lanes lanes;
     struct store *store;
-    struct marks marks;
+    struct pending marks;
     struct topic_store *topics;
     struct dead_letters *dead;
     struct sink *sink;

@@ -1,11 +1,11 @@
 /* Which batches are terminal: each event that is under way holds its mark. */
-#ifndef DELIVER_MARKS_H
-#define DELIVER_MARKS_H
+#ifndef DELIVER_PENDING_H
+#define DELIVER_PENDING_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-struct marks {
+struct pending {
     uint64_t *held; /* by seq modulo cap: events under way */
     size_t cap;     /* a power of two */
     uint64_t first; /* the oldest mark that is not terminal */
@@ -13,17 +13,17 @@ struct marks {
 };
 
 /* Begin anew (seqs count from 1): nothing may be held. */
-void marks_init(struct marks *);
-void marks_release(struct marks *);
+void pending_init(struct pending *);
+void pending_release(struct pending *);
 
 /* An event that came now: returns the mark that it holds. */
-uint64_t marks_hold(struct marks *);
-void marks_drop(struct marks *, uint64_t mark);
+uint64_t pending_hold(struct pending *);
+void pending_drop(struct pending *, uint64_t mark);
 
 /* The open mark has come. */
-void marks_close(struct marks *);
+void pending_close(struct pending *);
 
 /* All up to this one is terminal; 0: none yet. */
-uint64_t marks_terminal(struct marks *);
+uint64_t pending_terminal(struct pending *);
 
 #endif

@@ -1,4 +1,4 @@
-#include "deliver/marks.h"
+#include "deliver/pending.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 enum { MARKS_AT_FIRST = 256 };
 
-void marks_init(struct marks *m)
+void pending_init(struct pending *m)
 {
     if (m->held == NULL) {
         m->cap = MARKS_AT_FIRST;
@@ -17,31 +17,31 @@ void marks_init(struct marks *m)
     m->first = m->open = 1;
 }
 
-void marks_release(struct marks *m)
+void pending_release(struct pending *m)
 {
     free(m->held);
-    *m = (struct marks){0};
+    *m = (struct pending){0};
 }
 
-static uint64_t *slot(const struct marks *m, uint64_t mark)
+static uint64_t *slot(const struct pending *m, uint64_t mark)
 {
     return &m->held[mark & (m->cap - 1)];
 }
 
-uint64_t marks_hold(struct marks *m)
+uint64_t pending_hold(struct pending *m)
 {
     ++*slot(m, m->open);
     return m->open;
 }
 
-void marks_drop(struct marks *m, uint64_t mark)
+void pending_drop(struct pending *m, uint64_t mark)
 {
     --*slot(m, mark);
 }
 
-static void grow(struct marks *m)
+static void grow(struct pending *m)
 {
-    struct marks wide = *m;
+    struct pending wide = *m;
 
     wide.cap = m->cap * 2;
     wide.held = mem_new(wide.cap * sizeof *wide.held);
@@ -52,7 +52,7 @@ static void grow(struct marks *m)
     *m = wide;
 }
 
-void marks_close(struct marks *m)
+void pending_close(struct pending *m)
 {
     if (m->open + 1 - m->first >= m->cap) {
         grow(m);
@@ -61,7 +61,7 @@ void marks_close(struct marks *m)
     *slot(m, m->open) = 0;
 }
 
-uint64_t marks_terminal(struct marks *m)
+uint64_t pending_terminal(struct pending *m)
 {
     while (m->first < m->open && *slot(m, m->first) == 0) {
         m->first++;
