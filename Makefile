@@ -58,7 +58,7 @@ $B/obj/%.o: %.c Makefile
 $B/libdpp.a: $(LIB_OBJ)
 	$(SAY) AR $@
 	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) qcs $@ $^
 
 $B/bin/%: $B/obj/bin/%.o $B/libdpp.a
 	@mkdir -p $(@D)
