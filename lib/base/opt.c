@@ -82,6 +82,7 @@ static int take(const struct opt *o, const char *text, struct err *e)
         *(const char **)o->to = text;
         return 0;
     case OPT_LIST:
+    case OPT_PAIR:
         list = o->to;
         list->v = mem_resize(list->v, (list->n + 1) * sizeof *list->v);
         list->v[list->n++] = text;
@@ -129,6 +130,13 @@ static int parse_long(const struct opt_usage *u, char **argv, int *i,
     }
     if (o->arg != NULL) {
         value = value != NULL ? value + 1 : argv[++*i];
+        if (value == NULL) {
+            return err_set(e, STATUS_USAGE, "--%s needs %s", o->name, o->arg);
+        }
+    }
+    if (o->kind == OPT_PAIR) {
+        (void)take(o, value, e);
+        value = argv[++*i];
         if (value == NULL) {
             return err_set(e, STATUS_USAGE, "--%s needs %s", o->name, o->arg);
         }

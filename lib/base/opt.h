@@ -19,6 +19,7 @@ enum opt_kind {
     OPT_COUNT,    /* int, counted up */
     OPT_STRING,   /* const char * into argv */
     OPT_LIST,     /* struct opt_list: may be repeated */
+    OPT_PAIR,     /* struct opt_list of two words each, separate in argv */
     OPT_NUMBER,   /* uint64_t within [min, max] */
     OPT_SIZE,     /* uint64_t bytes: 64, 64k, 1M, 2G (powers of 1,024) */
     OPT_DURATION, /* uint64_t milliseconds */

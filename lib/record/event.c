@@ -94,6 +94,9 @@ int event_parse(struct event *ev, struct slice line, bool *reordered,
     json_walk_init(&w, line);
     for (const char *before = line.p;
          (rc = json_walk_next(&w, &key, &value)) == 1; before = w.p) {
+        if (memchr(key.p, '\\', key.n) != NULL) {
+            return err_set(e, STATUS_STREAM, "an escape in a member's name");
+        }
         const int i = find_member(key);
         if (i >= 0 && keep(ev, i, value, e) < 0) {
             return -1;

@@ -11,6 +11,9 @@
 /* One whole text: a value with blanks around it. */
 bool json_valid(struct slice text);
 
+/* Over one value and the blanks before it; NULL if it is not valid. */
+const char *json_skip(const char *p, const char *end);
+
 /* Walks the members of an object. */
 struct json_walk {
     const char *p;
