@@ -49,6 +49,7 @@ static unsigned places(char *place[PLACES])
     place[n++] = mem_strdup(DPP_SHARE "/connectors");
     place[n++] = beside_program("../share/dpp/connectors");
     place[n++] = beside_program("../../share/connectors");
+    place[n++] = beside_program("../../../share/connectors");
     return n;
 }
 

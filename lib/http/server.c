@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "http/conn.h"
-#include "http/listen.h"
 #include "http/loop.h"
+#include "http/socket.h"
 
 enum { ACCEPTS = 64, TICK_MS = 500, RETRY_MS = 200 };
 
@@ -157,21 +157,25 @@ void server_room(struct http_server *s)
 int http_server_listen(struct http_server *s, const char *address,
                        struct err *e)
 {
-    s->fd = listen_open(address, e);
+    s->fd = socket_listen(address, e);
     if (s->fd < 0) {
         return -1;
     }
     s->listener = event_new(s->base, s->fd, EV_READ | EV_PERSIST, on_accept, s);
-    if (s->listener == NULL || event_add(s->listener, NULL) < 0) {
-        return err_set(e, STATUS_SYSTEM, "%s: cannot wait for connections",
-                       address);
-    }
-    return 0;
+    return s->listener != NULL
+               ? 0
+               : err_set(e, STATUS_SYSTEM, "%s: cannot wait for connections",
+                         address);
+}
+
+void http_server_start(struct http_server *s)
+{
+    (void)event_add(s->listener, NULL);
 }
 
 void http_server_address(const struct http_server *s, struct buf *out)
 {
-    listen_name(s->fd, out);
+    socket_name(s->fd, out);
 }
 
 /* --- life --------------------------------------------------------------- */
@@ -252,7 +256,7 @@ unsigned http_server_busy(const struct http_server *s)
 
     TAILQ_FOREACH(c, &s->busy, link)
     {
-        n++;
+        n += c->state != CONN_LINGER;
     }
     return n;
 }
@@ -281,5 +285,5 @@ void http_exchange_message(const struct http_exchange *x,
 
 void http_exchange_peer(const struct http_exchange *x, struct buf *out)
 {
-    listen_peer(&conn_of(x)->peer, out);
+    socket_peer(&conn_of(x)->peer, out);
 }

@@ -42,13 +42,16 @@ void http_server_free(struct http_server *);
  * host, 71 in use, 77 not allowed. */
 int http_server_listen(struct http_server *, const char *address, struct err *);
 
+/* Begin to accept; until then connections wait in the kernel's queue. */
+void http_server_start(struct http_server *);
+
 /* The last listener, as "127.0.0.1:8080". */
 void http_server_address(const struct http_server *, struct buf *);
 
 /* Stop accepting; answers carry Connection: close; idle ones end now. */
 void http_server_drain(struct http_server *);
 
-/* Connections that are not idle. */
+/* Connections with a request or an answer under way. */
 unsigned http_server_busy(const struct http_server *);
 
 struct http_server_stats {

@@ -111,6 +111,11 @@ bool source_started(const struct source *s)
     return s->state == PLAIN || s->state == RUN || s->state == DRAIN;
 }
 
+uint64_t source_max_event(const struct source *s)
+{
+    return s->stage.max_event;
+}
+
 struct stats *source_stats(struct source *s)
 {
     return &s->stage.stats;

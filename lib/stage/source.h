@@ -71,6 +71,9 @@ uint64_t source_mark(const struct source *);
 /* True once the sink said hi (plain mode: always). */
 bool source_started(const struct source *);
 
+/* The limit of one event's value, as --max-event says. */
+uint64_t source_max_event(const struct source *);
+
 struct stats *source_stats(struct source *);
 
 #endif

@@ -36,6 +36,7 @@ struct topic_backend {
                 struct slice key);
     int (*commit)(struct topic_writer *, struct slice name, struct slice pos,
                   struct err *);
+    void (*drop)(struct topic_writer *);
     uint64_t (*ticket)(const struct topic_writer *);
     int (*synced)(struct topic_writer *, uint64_t *, struct err *);
     int (*writer_fd)(const struct topic_writer *);

@@ -235,6 +235,7 @@ const struct topic_backend topic_log = {
     .own = local_writer_own,
     .add = local_writer_add,
     .commit = local_writer_commit,
+    .drop = local_writer_drop,
     .ticket = local_writer_ticket,
     .synced = local_writer_synced,
     .writer_fd = local_writer_fd,

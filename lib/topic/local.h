@@ -30,6 +30,7 @@ void local_writer_add(struct topic_writer *, const struct slice part[2],
                       struct slice key);
 int local_writer_commit(struct topic_writer *, struct slice name,
                         struct slice pos, struct err *);
+void local_writer_drop(struct topic_writer *);
 uint64_t local_writer_ticket(const struct topic_writer *);
 int local_writer_synced(struct topic_writer *, uint64_t *, struct err *);
 int local_writer_fd(const struct topic_writer *);

@@ -113,6 +113,14 @@ int local_writer_commit(struct topic_writer *base, struct slice name,
     return rc;
 }
 
+void local_writer_drop(struct topic_writer *base)
+{
+    struct local_writer *w = (struct local_writer *)base;
+
+    w->n = 0;
+    buf_clear(&w->bytes);
+}
+
 uint64_t local_writer_ticket(const struct topic_writer *base)
 {
     return log_writer_appended(((const struct local_writer *)base)->log);

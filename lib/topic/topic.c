@@ -202,6 +202,11 @@ int topic_writer_commit(struct topic_writer *w, struct slice name,
     return w->backend->commit(w, name, pos, e);
 }
 
+void topic_writer_drop(struct topic_writer *w)
+{
+    w->backend->drop(w);
+}
+
 uint64_t topic_writer_ticket(const struct topic_writer *w)
 {
     return w->backend->ticket(w);

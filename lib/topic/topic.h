@@ -50,6 +50,9 @@ void topic_writer_add_line(struct topic_writer *, struct slice line,
 int topic_writer_commit(struct topic_writer *, struct slice name,
                         struct slice pos, struct err *);
 
+/* Forget what is gathered: it could not be committed. */
+void topic_writer_drop(struct topic_writer *);
+
 /* Commits count 1, 2, 3 …; all up to *ticket is durable. */
 uint64_t topic_writer_ticket(const struct topic_writer *);
 int topic_writer_synced(struct topic_writer *, uint64_t *ticket, struct err *);

@@ -1,4 +1,4 @@
-#include "http/listen.h"
+#include "http/socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -129,7 +129,7 @@ static int listen_fd(const char *address, struct err *e)
     return (int)fd;
 }
 
-int listen_open(const char *address, struct err *e)
+int socket_listen(const char *address, struct err *e)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE};
@@ -190,12 +190,12 @@ static bool put_address(const struct sockaddr_in6 *a, struct buf *out)
     return true;
 }
 
-void listen_peer(const struct sockaddr_in6 *a, struct buf *out)
+void socket_peer(const struct sockaddr_in6 *a, struct buf *out)
 {
     (void)put_address(a, out);
 }
 
-void listen_name(int fd, struct buf *out)
+void socket_name(int fd, struct buf *out)
 {
     struct sockaddr_in6 a = {0};
     socklen_t n = sizeof a;
