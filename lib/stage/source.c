@@ -217,7 +217,7 @@ static int take(struct source *s, struct err *e)
 {
     if (s->state == DRAIN && !s->ended && s->out.n == 0 && !busy(s)) {
         put_end(s);
-        return 0;
+        return 1; /* plain mode has nothing to wait for */
     }
     if ((s->state != RUN && s->state != PLAIN) || s->out.n > 0 ||
         source_full(s)) {
