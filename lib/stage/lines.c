@@ -44,7 +44,7 @@ int lines_fill(struct lines *l, struct err *e)
         l->at = 0;
         buf_shrink(&l->b, (size_t)2 * LINES_CHUNK);
     }
-    if (l->digest == NULL && l->b.n > l->max) {
+    if (l->digest == NULL && l->b.n > l->max && l->seen == l->b.n) {
         l->digest = digest_new();
         l->long_bytes = LINES_KEEP;
         digest_add(l->digest, l->b.p, LINES_KEEP);

@@ -253,7 +253,9 @@ static int turn(struct sink *s, struct err *e)
     size_t n = 3;
     int timeout_ms = -1;
 
-    const bool input = wants_input(s);
+    /* lines that are read but not handled come first */
+    const bool more = s->backlog && wants_input(s);
+    const bool input = !s->backlog && wants_input(s);
     fds[1] = (struct pollfd){input ? STDIN_FILENO : -1, POLLIN, 0};
     fds[2] = (struct pollfd){s->back.fd, POLLIN, 0};
     if (s->back.out.n > 0) {
@@ -262,7 +264,7 @@ static int turn(struct sink *s, struct err *e)
     if (s->open) {
         n += s->ops->fds(s->ctx, fds + 3, STAGE_FDS - 3, &timeout_ms);
     }
-    if (s->backlog && input) {
+    if (more) {
         timeout_ms = 0;
     }
     if (stage_wait(&s->stage, fds, n, timeout_ms, e) < 0 ||
