@@ -1,4 +1,5 @@
-/* dpp-run: one segment in the foreground, restarted when a stage dies. */
+/* dpp-run: one segment in the foreground, restarted when a stage dies; or a
+ * probe that tells whether a filter conforms to dpp-stage(7). */
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -7,12 +8,14 @@
 #include "base/msg.h"
 #include "record/json.h"
 #include "stage/tool.h"
+#include "supervise/check.h"
 #include "supervise/segment.h"
 #include "supervise/supervise.h"
 #include "supervise/words.h"
 
 struct arguments {
     bool dry;
+    bool check;
     const char *file;
     uint64_t ready_fd;
 };
@@ -49,6 +52,9 @@ static int read_words(const struct arguments *a, int argc, char **argv,
     if (a->file == NULL) {
         return words_from_argv(w, argc, argv, e);
     }
+    if (a->check) {
+        return err_set(e, STATUS_USAGE, "-f and --check: choose one");
+    }
     if (argc > 0) {
         return err_set(e, STATUS_USAGE,
                        "what is \"%s\"? With -f all stages are in the file",
@@ -63,6 +69,9 @@ static int run(const struct arguments *a, const struct words *w, struct err *e)
 
     if (a->dry) {
         return show(w, e);
+    }
+    if (a->check) {
+        return check_filter(w, e);
     }
     if (a->ready_fd < UINT64_MAX) {
         conf.ready_fd = (int)a->ready_fd;
@@ -83,13 +92,15 @@ int main(int argc, char **argv)
          &a.dry, 0, 0},
         {'f', "file", "FILE", "read the stages from a file", OPT_STRING,
          &a.file, 0, 0},
+        {0, "check", NULL, "does this filter conform? (its words follow)",
+         OPT_FLAG, &a.check, 0, 0},
         {0, "ready-fd", "N", "write a newline there when ready", OPT_NUMBER,
          &a.ready_fd, 3, 65535},
         {0},
     };
     const struct tool tool = {
         .name = "dpp-run",
-        .synopsis = "[-n] STAGE… ! STAGE…\n[-n] -f FILE",
+        .synopsis = "[-n] STAGE… ! STAGE…\n[-n] -f FILE\n--check FILTER…",
         .about = "Run a segment: start it, restart it when a stage dies, "
                  "isolate poison.",
         .options = options,
