@@ -3,7 +3,9 @@
  * program did not touch is the same pointer, which ends the walk there.
  *
  * An object in which a name comes twice has more members in the text than in
- * the value; it is copied if it is equal as a whole and printed anew if not. */
+ * the value; it is copied if it is equal as a whole and printed anew if not.
+ * Until that is found out, raw may be the text of the other member of that
+ * name: nothing below may rely on its shape. */
 #include "jq/over.h"
 
 #include "record/json.h"
@@ -242,11 +244,14 @@ static int print(const struct over *o, jv now, jv old, struct slice raw,
         if (depth == 0) {
             return -1;
         }
+        if (*raw.p != (kind == JV_KIND_ARRAY ? '[' : '{')) {
+            return value_print(o->out, now);
+        }
         same = kind == JV_KIND_ARRAY
                    ? print_array(o, now, old, raw, depth - 1)
                    : print_object(o, now, old, raw, depth - 1);
     } else {
-        same = equal(now, old);
+        same = kind != JV_KIND_NUMBER && equal(now, old); /* 0 is not -0 */
         if (!same) {
             return value_print(o->out, now);
         }

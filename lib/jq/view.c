@@ -148,7 +148,8 @@ struct print {
     struct buf *out;
     struct slice run;
     bool first;
-    int kept; /* members of the line that `now` has */
+    int kept;      /* members of the line that `now` has */
+    size_t passed; /* those that are as they were */
 };
 
 static void end_run(struct print *p)
@@ -173,6 +174,7 @@ static void pass_member(struct print *p, const struct view_member *m)
     const char *start = m->name.p - 1;
     const char *end = m->raw.p + m->raw.n;
 
+    p->passed++;
     if (p->run.n > 0) {
         const char *behind = p->run.p + p->run.n;
         if (*behind == ',' && behind + 1 == start) {
@@ -288,6 +290,7 @@ static int print_new(struct print *p)
 static int print_object(struct print *p, unsigned suffix)
 {
     struct view *v = p->view;
+    const size_t start = p->out->n;
     int rc = 0;
 
     buf_putc(p->out, '{');
@@ -308,6 +311,10 @@ static int print_object(struct print *p, unsigned suffix)
     const bool twice = (size_t)jv_object_length(jv_copy(v->whole)) < v->n;
     if (rc >= 0 && (p->kept < length || twice)) {
         rc = print_new(p);
+    } else if (p->passed == v->n) {
+        p->out->n = start;
+        buf_append_slice(p->out, v->ev->line);
+        return 0;
     }
     end_run(p);
     buf_putc(p->out, '}');
