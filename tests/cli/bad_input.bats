@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# Hostile bytes at each program: never a crash, never more memory than stated,
+# never silently dropped.
+load helper
+setup() {
+    common_setup
+    export DPP_BROKER=log:$T/store
+}
+teardown() { common_teardown; }
+
+GOOD='{"specversion":"1.0","id":"1","source":"s","type":"t","data":1}'
+
+# hostile FILE: lines that are no events, or are hard ones.
+hostile() {
+    python3 - <<'PY' >"$1"
+import sys
+out = sys.stdout.buffer
+e = b'{"specversion":"1.0","id":"%s","source":"s","type":"t","data":%s}\n'
+def event(id, data):
+    out.write(e % (id, data))
+event(b"deep", b"[" * 200000 + b"]" * 200000)
+event(b"number", b"12345678901234567890")
+event(b"exponent", b"1e999")
+event(b"zero", b"-0")
+event(b"nul", b'"\\u0000"')
+event(b"surrogate", b'"\\ud800"')
+event(b"twice", b'{"a":1,"a":2}')
+event(b"long", b'"' + b"x" * 1000000 + b'"')
+out.write(b"\xff\xfe no utf-8\n")
+out.write(b'{"specversion":"1.0","id":"a\0b"}\n')
+out.write(b'{"specversion":"1.0","id":"1","id":"2","source":"s","type":"t"}\n')
+out.write(b"[" * 1000000 + b"\n")
+out.write(b"x" * (64 << 20) + b"\n")
+out.write(b'"just a string"\n')
+out.write(b"\n  \n")
+event(b"last", b'"half')
+PY
+}
+PASS=8
+DEAD=7
+
+@test "dpp-produce: what is an event passes byte for byte, all else is dead with a reason" {
+    hostile in
+    run -0 --separate-stderr bash -c 'ulimit -v 400000; dpp-produce -t t <in'
+    dpp-consume -t t -e | sed 's/,"dpporigin":"[^"]*"//' >out
+    is "$(wc -l <out)" $PASS
+    head -n $PASS in >want
+    same_file out want
+    dpp-consume -t t.dead -e >dead
+    is "$(wc -l <dead)" $DEAD
+    json @dead '.type == "dpp.invalid" and (.deadreason | length > 5)'
+    is "$(jq -r .deadreason dead | grep -c 'larger than')" 1
+    has "$(jq -r .deadreason dead)" "67108864 bytes"
+    has "$(jq -r .deadreason dead)" \
+        "sha256 $(head -c 67108864 /dev/zero | tr '\0' x | sha256sum | cut -d ' ' -f 1)"
+}
+
+@test "dpp-transform: the same through a filter, and dead lines reach the dead letters" {
+    hostile in
+    run -0 --separate-stderr bash -c \
+        'ulimit -v 400000; set -o pipefail; dpp-transform . <in | dpp-produce -t t'
+    dpp-consume -t t -e | sed 's/,"dpporigin":"[^"]*"//' >out
+    head -n $PASS in >want
+    same_file out want
+    is "$(dpp-consume -t t.dead -e | wc -l)" $DEAD
+}
+
+@test "dpp-produce -d none stops with 65 at the first one" {
+    run bash -c "printf '%s\nbad\n' '$GOOD' | dpp-produce -t t -d none"
+    is "$status" 65
+    has "$output" "none"
+}
+
+@test "a value larger than --max-event is dead, one that fits is not" {
+    python3 -c 'print("\"" + "x" * 1998 + "\""); print("\"" + "x" * 2047 + "\"")' |
+        dpp-produce -r -t t --max-event 2k
+    is "$(dpp-consume -t t -e | wc -l)" 1
+    is "$(dpp-consume -t t.dead -e | wc -l)" 1
+}
+
+@test "control lines in the middle of plain input are 65, not obeyed" {
+    run -65 bash -c "printf '%s\n' '$GOOD' '{\"dpp\":\"mark\",\"run\":\"x\",\"seq\":1,\"n\":1}' | dpp-produce -t t"
+    run -65 bash -c "printf '%s\n' '{\"dpp\":\"seventh\"}' | dpp-produce -t t"
+    run -65 bash -c "printf '%s\n' '{\"run\":\"x\",\"dpp\":\"end\"}' | dpp-produce -t t"
+    has "$output" "reorders"
+}
+
+@test "bare values are never taken for control lines" {
+    echo '{"dpp":"end","run":"x"}' | dpp-produce -r -t t
+    is "$(dpp-consume -t t -e -r)" '{"dpp":"end","run":"x"}'
+}
+
+@test "random bytes of any kind end in events or dead letters, never in a crash" {
+    for seed in 1 2 3 4 5; do
+        python3 -c "
+import random, sys
+r = random.Random($seed)
+good = b'''$GOOD'''
+for _ in range(400):
+    b = bytearray(good)
+    for _ in range(r.randrange(4)):
+        b[r.randrange(len(b))] = r.choice(b'\"\\\\{}[],:\\xff\\x00\\x80 0e-')
+    sys.stdout.buffer.write(bytes(b) + b'\n')
+" >in
+        n=$(tr -d '\000' <in | grep -ac .)
+        run -0 --separate-stderr bash -c 'dpp-transform . <in | dpp-produce -t t'
+        ok=$(dpp-consume -t t -e | wc -l)
+        dead=$(dpp-consume -t t.dead -e 2>/dev/null | wc -l)
+        is $((ok + dead)) "$n"
+        dpp-topic rm t
+        dpp-topic rm t.dead
+    done
+}

@@ -1,0 +1,297 @@
+#!/usr/bin/env bats
+# dpp-produce, dpp-consume and dpp-topic by hand.
+load helper
+setup() {
+    common_setup
+    export DPP_BROKER=log:$T/store
+}
+teardown() { common_teardown; }
+
+# events N: plain events with keys k0..k4.
+events() {
+    local i
+    for ((i = 1; i <= $1; i++)); do
+        echo "{\"specversion\":\"1.0\",\"id\":\"$i\",\"source\":\"/t\",\"type\":\"t\",\"partitionkey\":\"k$((i % 5))\",\"data\":{\"n\":$i,\"x\":1e2}}"
+    done
+}
+
+@test "a value that is typed in comes out again" {
+    echo '{"a":1}' | dpp-produce -r -t test
+    run dpp-consume -r -e -t test
+    is "$status" 0
+    is "$output" '{"a":1}'
+}
+
+@test "events keep their bytes, and get their origin" {
+    events 3 | sed 's/,"data"/ , "data"/' >in
+    dpp-produce -t t <in
+    dpp-consume -t t -e | sed 's/,"dpporigin":"[^"]*"//' >out
+    same_file in out
+    run -0 dpp-consume -t t -e -m 1 -o 2
+    json "$output" '.dpporigin == "t/0/2" and .id == "3"'
+}
+
+@test "a last line without line end counts" {
+    printf 'one\ntwo' | dpp-produce -r -t t
+    run -0 dpp-consume -t t -e -r
+    is "${#lines[@]}" 2
+}
+
+@test "values that cannot be a line come out as one: JSON reflowed, others as a string" {
+    # shellcheck disable=SC2016
+    printf '%s\n' \
+        '{"specversion":"1.0","id":"1","source":"s","type":"t","datacontenttype":"application/json","data_base64":"'"$(printf '{\n "a": 0.10\n}' | base64)"'"}' \
+        '{"specversion":"1.0","id":"2","source":"s","type":"t","datacontenttype":"text/plain","data_base64":"'"$(printf 'a\nb' | base64)"'"}' \
+        '{"specversion":"1.0","id":"3","source":"s","type":"t"}' |
+        dpp-produce -t t
+    dpp-consume -t t -e -r >out
+    printf '%s\n' '{  "a": 0.10 }' '"a\nb"' '' >want
+    same_file out want
+}
+
+@test "-o takes offsets, counts from the end, and times" {
+    events 10 | dpp-produce -t t
+    is "$(dpp-consume -t t -e -o 7 | jq -r .id | xargs)" "8 9 10"
+    is "$(dpp-consume -t t -e -o -2 | jq -r .id | xargs)" "9 10"
+    is "$(dpp-consume -t t -e -o end | wc -l)" 0
+    is "$(dpp-consume -t t -e -o 2020-01-01T00:00Z | wc -l)" 10
+    is "$(dpp-consume -t t -e -o 2100-01-01T00:00Z | wc -l)" 0
+    run dpp-consume -t t -e -o tomorrow
+    is "$status" 64
+    has "$output" 'tomorrow'
+}
+
+@test "a group goes on where it was; -o moves none that has a position" {
+    events 10 | dpp-produce -t t
+    dpp-consume -t t -g g -m 4 | dpp-produce -t out
+    dpp-consume -t t -g g -e -o beginning | dpp-produce -t out
+    is "$(dpp-consume -t out -e | jq -r .id | xargs)" "1 2 3 4 5 6 7 8 9 10"
+    run -0 dpp-topic lag t
+    has "${lines[1]}" "10"
+    [[ ${lines[1]} =~ 0$ ]]
+}
+
+@test "reset replays, and what the sink remembers does not prevent it" {
+    events 5 | dpp-produce -t t
+    dpp-consume -t t -g g -e | dpp-produce -t out
+    dpp-topic reset -g g t
+    dpp-consume -t t -g g -e | dpp-produce -t out
+    is "$(dpp-consume -t out -e | wc -l)" 10
+}
+
+@test "a topic that is made anew is not taken for the old one" {
+    events 5 | dpp-produce -t t
+    dpp-consume -t t -g g -e | dpp-produce -t out
+    dpp-topic rm t
+    events 3 | dpp-produce -t t
+    dpp-consume -t t -g g -e | dpp-produce -t out
+    is "$(dpp-consume -t out -e | wc -l)" 8
+}
+
+@test "when the group's file lags the truth, the sink's position wins: nothing twice" {
+    events 8 | dpp-produce -t t
+    dpp-consume -t t -g g -m 3 | dpp-produce -t out
+    cp -r "$T/store/groups" "$T/groups.old"
+    dpp-consume -t t -g g -e | dpp-produce -t out
+    rm -r "$T/store/groups"
+    cp -r "$T/groups.old" "$T/store/groups"
+    dpp-consume -t t -g g -e | dpp-produce -t out
+    is "$(dpp-consume -t out -e | wc -l)" 8
+}
+
+@test "keys keep their order over partitions, and -p reads some of them" {
+    dpp-topic create -p 4 t
+    events 1000 | dpp-produce -t t
+    is "$(dpp-consume -t t -e | wc -l)" 1000
+    dpp-consume -t t -e | jq -r '[.partitionkey, .data.n] | @tsv' |
+        sort -s -k1,1 >by_key
+    sort -s -k1,1 -k2,2n by_key >sorted
+    same_file by_key sorted
+    a=$(dpp-consume -t t -e -p 0-1 | wc -l)
+    b=$(dpp-consume -t t -e -p 2-3 | wc -l)
+    is $((a + b)) 1000
+    run dpp-consume -t t -p x
+    is "$status" 64
+}
+
+@test "members share the partitions, and one takes over when the other is killed" {
+    dpp-topic create -p 4 t
+    spawn_sh a "dpp-consume -t t -g g | dpp-produce -t out"
+    spawn_sh b "dpp-consume -t t -g g | dpp-produce -t out"
+    owners() {
+        local n
+        n=$(events 40 | dpp-produce -t t && tick && dpp-consume -t out -e | wc -l)
+        [ "$n" -gt 0 ]
+    }
+    wait_for owners
+    signal_group a KILL
+    events 200 | sed 's/"source":"[^"]*"/"source":"\/last"/' | dpp-produce -t t
+    all() { [ "$(dpp-consume -t out -e | grep -c '"/last"')" = 200 ]; }
+    wait_for all
+    total=$(dpp-consume -t t -e | wc -l)
+    same() { [ "$(dpp-consume -t out -e | wc -l)" = "$total" ]; }
+    wait_for same
+}
+
+@test "an unknown topic is 69, with the line that makes it" {
+    run dpp-consume -t nowhere
+    is "$status" 69
+    has "$output" "dpp-topic -b log:$T/store create nowhere"
+    is "${#lines[@]}" 1
+}
+
+@test "wrong arguments are one line and 64" {
+    for args in "" "-t" "-t a/b" "-t t extra" "-t t -z" "-t t --what" "-t t -m 0" "-t t -g g -r" "-t t -g g -p 1"; do
+        # shellcheck disable=SC2086
+        run dpp-consume $args
+        is "$status" 64
+        is "${#lines[@]}" 1
+    done
+    run dpp-produce
+    is "$status" 64
+    run dpp-topic frobnicate
+    is "$status" 64
+    run dpp-topic create
+    is "$status" 64
+    run dpp-topic -b redis://x list
+    is "$status" 64
+    has "$output" "redis://x"
+}
+
+@test "a filter or sink whose standard input is a terminal says how it is used" {
+    run script -qec 'dpp-produce -t t' /dev/null
+    is "$status" 64
+    has "$output" "terminal"
+    run script -qec 'dpp-consume -t t -g g' /dev/null
+    has "$output" "dpp-topic"
+    dpp-topic create t
+    run script -qec 'dpp-consume -t t -g g' /dev/null
+    is "$status" 64
+    has "$output" "terminal"
+}
+
+@test "dpp-topic lists, shows, verifies and removes" {
+    run -0 dpp-topic
+    has "$output" "no topics yet"
+    dpp-topic create -p 3 --retain-time 7d --retain-bytes 1G a
+    run dpp-topic create a
+    is "$status" 78
+    run -0 dpp-topic show a
+    has "$output" "partitions   3"
+    events 5 | dpp-produce -t a
+    run -0 dpp-topic
+    has "${lines[1]}" "a "
+    run -0 dpp-topic verify
+    has "$output" "a: 5 events, 0 faults"
+    dpp-topic rm a
+    run dpp-topic show a
+    is "$status" 69
+}
+
+@test "closed standard descriptors are no files of ours" {
+    events 3 | dpp-produce -t t
+    dpp-consume -t t -e >out 2>&-
+    is "$(wc -l <out)" 3
+    run bash -c 'dpp-consume -t t -e >&-'
+    is "$status" 74
+    run bash -c 'dpp-produce -t t <&-'
+    is "$status" 74
+    run -0 dpp-topic verify
+}
+
+@test "a full standard output is 74" {
+    events 3 | dpp-produce -t t
+    run bash -c 'dpp-consume -t t -e >/dev/full'
+    is "$status" 74
+    has "$output" "standard output"
+    run bash -c 'dpp-topic show t >/dev/full'
+    is "$status" 74
+}
+
+@test "a reader that goes away is 76" {
+    events 5000 | dpp-produce -t t
+    run bash -c 'dpp-consume -t t 2>err | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}'
+    is "$status" 76
+}
+
+@test "a reader that gives no receipts is found out, and nothing is taken" {
+    events 5 | dpp-produce -t t
+    for reader in 'wc -l' 'jq -c --unbuffered .data' 'grep --line-buffered id' 'cat >/dev/null'; do
+        run bash -c "dpp-consume -t t -g g --hello-timeout 300ms 2>err | $reader >/dev/null; exit \${PIPESTATUS[0]}"
+        is "$status" 69
+        has "$(cat err)" "gave no answer"
+    done
+    has "$(cat err)" '"cat"'
+    run -0 dpp-topic lag t
+    has "$output" "none"
+}
+
+@test "at most once is said so, and moves the position without receipts" {
+    events 5 | dpp-produce -t t
+    is "$(dpp-consume -t t -g g --no-receipts -e | wc -l)" 5
+    is "$(dpp-consume -t t -g g --no-receipts -e | wc -l)" 0
+}
+
+@test "SIGUSR1 prints one line of statistics; a datagram goes to the socket" {
+    events 5 | dpp-produce -t t
+    python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("stats")
+print(s.recv(65536).decode(), end="")' >datagram &
+    reader=$!
+    wait_for test -S stats
+    DPP_STATS_SOCKET=$T/stats dpp-consume -t t -e >/dev/null
+    wait "$reader"
+    json @datagram '.program == "dpp-consume" and .out == 5 and .in == 5'
+    spawn c dpp-consume -t t
+    wait_for_lines c.out 5
+    kill -USR1 "$(pid_of c)"
+    wait_for_text c.err "out 5"
+    stop c
+    is "$status" 0
+}
+
+@test "readiness is a newline on --ready-fd" {
+    dpp-topic create t
+    mkfifo ready
+    exec 7<>ready
+    spawn c dpp-consume -t t --ready-fd 7
+    read -r -t 5 -u 7
+    stop c
+}
+
+@test "an older instance of the same segment is refused once a newer one has begun" {
+    events 5 | dpp-produce -t t
+    mkfifo pipe
+    spawn_sh old "dpp-consume -t t -g g >pipe"
+    spawn_sh sink "dpp-produce -t out <pipe"
+    five() { [ "$(dpp-consume -t out -e | wc -l)" = 5 ]; }
+    wait_for five
+    kill -STOP "$(pid_of sink)" "-$(pid_of sink)"
+    signal_group old KILL
+    dpp-consume -t t -g g -e | dpp-produce -t out
+    kill -CONT "-$(pid_of sink)"
+    finish sink
+    [ "$status" -eq 76 ] || [ "$status" -eq 78 ]
+    is "$(dpp-consume -t out -e | wc -l)" 5
+}
+
+@test "a full disk is waited out with one warning, and nothing is lost" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root for a small file system"
+    mkdir small
+    mount -t tmpfs -o size=3m tmpfs small
+    head -c 1500000 /dev/zero >small/ballast
+    head -c 30000 /dev/urandom | base64 -w 0 >big
+    (for _ in $(seq 100); do cat big; echo; done) >values
+    spawn_sh p "dpp-produce -b log:$T/small/s -r -t t <values"
+    wait_for_text p.err "the disk is full"
+    rm small/ballast
+    mount -o remount,size=64m small
+    finish p
+    umount_later=$(cat p.err)
+    n=$(dpp-consume -b "log:$T/small/s" -t t -e | wc -l)
+    umount small
+    is "$status" 0
+    is "$n" 100
+    is "$(grep -c 'disk is full' <<<"$umount_later")" 1
+}
