@@ -161,14 +161,19 @@ static int work_off(struct filter *f, struct err *e)
 
 static int run(struct filter *f, struct err *e)
 {
-    struct pollfd fds[2];
+    struct pollfd fds[3];
     int rc;
 
     stage_ready(&f->stage);
     for (;;) {
         fds[1] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
-        if (stage_wait(&f->stage, fds, 2, -1, e) < 0) {
+        fds[2] = (struct pollfd){STDOUT_FILENO, 0, 0};
+        if (stage_wait(&f->stage, fds, 3, -1, e) < 0) {
             return -1;
+        }
+        if ((fds[2].revents & POLLERR) != 0) {
+            return err_set(e, STATUS_NEIGHBOUR,
+                           "the reader of standard output has gone");
         }
         if (f->stage.terms > 0 && !f->in.protocol && !f->in.ended) {
             return err_set(e, STATUS_RETRY,

@@ -32,8 +32,8 @@
 #include "stage/back.h"
 #include "stage/caution.h"
 #include "stage/hello.h"
-#include "stage/marks.h"
 #include "stage/notify.h"
+#include "stage/unreceipted.h"
 
 enum {
     BATCH = 64 * 1024, /* bytes gathered for one write */
@@ -64,7 +64,7 @@ struct source {
     uint64_t seq; /* of the last mark */
     uint64_t total;
     uint64_t unreceipted;
-    struct marks marks;
+    struct unreceipted marks;
     struct hello hello;
     uint64_t progress_us;
 };
@@ -145,7 +145,7 @@ static void put_mark(struct source *s)
     }
     control_write(&s->out, &c);
     buf_release(&pos);
-    marks_push(&s->marks, m);
+    unreceipted_push(&s->marks, m);
     s->unreceipted += s->gathered;
     s->gathered = 0;
 }
@@ -277,7 +277,7 @@ static int take_receipt(struct source *s, const struct control *c,
                        (unsigned long long)c->seq);
     }
     buf_init(&pos);
-    while (marks_pop(&s->marks, c->seq, &m, &pos)) {
+    while (unreceipted_pop(&s->marks, c->seq, &m, &pos)) {
         s->unreceipted -= m.n;
         stats_latency(stats, now - m.time_us);
     }
@@ -371,9 +371,9 @@ static void collect(struct source *s, struct waits *w, bool at_once)
 {
     w->n = 1;
     w->timeout_ms = at_once ? 0 : -1;
-    if (s->out.n > 0) {
-        w->fds[w->n++] = (struct pollfd){STDOUT_FILENO, POLLOUT, 0};
-    }
+    /* without events it still tells when the reader has gone */
+    w->fds[w->n++] =
+        (struct pollfd){STDOUT_FILENO, s->out.n > 0 ? POLLOUT : 0, 0};
     if (s->back.fd >= 0) {
         w->fds[w->n++] = (struct pollfd){s->back.fd, POLLIN, 0};
     } else if (s->back.listener >= 0) {
@@ -407,6 +407,10 @@ static int turn(struct source *s, struct err *e)
     collect(s, &w, more > 0);
     if (stage_wait(&s->stage, w.fds, w.n, w.timeout_ms, e) < 0) {
         return -1;
+    }
+    if ((w.fds[1].revents & POLLERR) != 0) {
+        return err_set(e, STATUS_NEIGHBOUR,
+                       "the reader of standard output has gone");
     }
     if (s->ops->woken != NULL &&
         s->ops->woken(s->ctx, w.fds + w.own, w.n - w.own, e) < 0) {
@@ -454,7 +458,7 @@ static int run(struct source *s, struct err *e)
 static void release(struct source *s)
 {
     caution_release(&s->caution);
-    marks_release(&s->marks);
+    unreceipted_release(&s->marks);
     back_release(&s->back);
     buf_release(&s->out);
     buf_release(&s->keys);

@@ -1,6 +1,6 @@
 /* The marks that a source has written and that are not receipted, in order. */
-#ifndef STAGE_MARKS_H
-#define STAGE_MARKS_H
+#ifndef STAGE_UNRECEIPTED_H
+#define STAGE_UNRECEIPTED_H
 
 #include <stdint.h>
 
@@ -13,20 +13,21 @@ struct mark {
     char *pos; /* sealed position behind it, or NULL */
 };
 
-struct marks {
+struct unreceipted {
     struct mark *v; /* a ring */
     size_t cap;
     size_t head;
     size_t n;
 };
 
-void marks_release(struct marks *);
+void unreceipted_release(struct unreceipted *);
 
 /* Takes m.pos over. */
-void marks_push(struct marks *, struct mark m);
+void unreceipted_push(struct unreceipted *, struct mark m);
 
 /* The oldest, if its seq is at most upto: its pos is merged into pos and
  * freed, and *m is what it was. False if there is none. */
-bool marks_pop(struct marks *, uint64_t upto, struct mark *m, struct buf *pos);
+bool unreceipted_pop(struct unreceipted *, uint64_t upto, struct mark *m,
+                     struct buf *pos);
 
 #endif

@@ -1,24 +1,24 @@
-#include "stage/marks.h"
+#include "stage/unreceipted.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "record/pos.h"
 
-void marks_release(struct marks *r)
+void unreceipted_release(struct unreceipted *r)
 {
     struct mark m;
     struct buf pos;
 
     buf_init(&pos);
-    while (marks_pop(r, UINT64_MAX, &m, &pos)) {
+    while (unreceipted_pop(r, UINT64_MAX, &m, &pos)) {
     }
     buf_release(&pos);
     free(r->v);
-    *r = (struct marks){0};
+    *r = (struct unreceipted){0};
 }
 
-static void grow(struct marks *r)
+static void grow(struct unreceipted *r)
 {
     const size_t cap = r->cap > 0 ? r->cap * 2 : 64;
     struct mark *v = mem_alloc(cap * sizeof *v);
@@ -32,7 +32,7 @@ static void grow(struct marks *r)
     r->head = 0;
 }
 
-void marks_push(struct marks *r, struct mark m)
+void unreceipted_push(struct unreceipted *r, struct mark m)
 {
     if (r->n == r->cap) {
         grow(r);
@@ -40,7 +40,8 @@ void marks_push(struct marks *r, struct mark m)
     r->v[(r->head + r->n++) % r->cap] = m;
 }
 
-bool marks_pop(struct marks *r, uint64_t upto, struct mark *m, struct buf *pos)
+bool unreceipted_pop(struct unreceipted *r, uint64_t upto, struct mark *m,
+                     struct buf *pos)
 {
     if (r->n == 0 || r->v[r->head].seq > upto) {
         return false;
