@@ -138,7 +138,6 @@ static uint64_t last_ms(const struct old *o)
     return ms;
 }
 
-/* Bytes of all segments but the present one, and whether each may go. */
 static int open_old(const struct shared *s, uint64_t base, uint64_t next,
                     struct old *o)
 {
@@ -164,13 +163,13 @@ static void remove_old(const struct old *o)
     char *index =
         mem_printf("%.*sidx", (int)(strlen(o->seg.path) - 3), o->seg.path);
 
-    (void)unlink(o->seg.path);
     (void)unlink(index);
+    (void)unlink(o->seg.path);
     free(index);
 }
 
 static uint64_t total_bytes(const struct shared *s, const uint64_t *base,
-                            size_t n)
+                            size_t sealed)
 {
     struct mark m;
     struct old o;
@@ -178,7 +177,7 @@ static uint64_t total_bytes(const struct shared *s, const uint64_t *base,
 
     shared_synced(s, &m);
     sum = m.byte;
-    for (size_t i = 0; i + 1 < n; i++) {
+    for (size_t i = 0; i < sealed; i++) {
         if (open_old(s, base[i], base[i + 1], &o) == 0) {
             sum += o.index.end;
         }
@@ -187,15 +186,16 @@ static uint64_t total_bytes(const struct shared *s, const uint64_t *base,
     return sum;
 }
 
-static void retain_from(const struct shared *s, const uint64_t *base, size_t n,
-                        const uint64_t *read)
+/* base[sealed] is there as well. */
+static void retain_from(const struct shared *s, const uint64_t *base,
+                        size_t sealed, const uint64_t *read)
 {
     const struct log_topic *t = &s->meta;
     const uint64_t now = clock_wall_ms();
-    uint64_t bytes = t->retain_bytes > 0 ? total_bytes(s, base, n) : 0;
+    uint64_t bytes = t->retain_bytes > 0 ? total_bytes(s, base, sealed) : 0;
     bool go = true;
 
-    for (size_t i = 0; go && i + 1 < n; i++) {
+    for (size_t i = 0; go && i < sealed; i++) {
         struct old o;
         go = open_old(s, base[i], base[i + 1], &o) == 0 &&
              ((t->retain_bytes > 0 && bytes > t->retain_bytes) ||
@@ -207,6 +207,20 @@ static void retain_from(const struct shared *s, const uint64_t *base, size_t n,
         }
         close_old(&o);
     }
+}
+
+/* How many are certainly not the present one, nor one that is being made. */
+static size_t count_sealed(const struct shared *s, const uint64_t *base,
+                           size_t n)
+{
+    struct mark m;
+    size_t i = 0;
+
+    shared_synced(s, &m);
+    while (i + 1 < n && base[i + 1] <= m.base) {
+        i++;
+    }
+    return i;
 }
 
 void retain(struct shared *s)
@@ -224,7 +238,7 @@ void retain(struct shared *s)
     memset(read, 0xff, n * sizeof *read);
     if (all_groups(s, read) &&
         segment_list(s->dir, &base, &segments, &ignored) == 0) {
-        retain_from(s, base, segments, read);
+        retain_from(s, base, count_sealed(s, base, segments), read);
     }
     free(base);
     free(read);
