@@ -1,5 +1,6 @@
 #include "base/rand.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -9,6 +10,18 @@
 /* One call to the kernel fills a pool: an id costs no system call. */
 static unsigned char pool[1024];
 static size_t left;
+
+/* Two processes must never draw from the same pool. */
+static void forget(void)
+{
+    memset(pool, 0, sizeof pool);
+    left = 0;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, forget);
+}
 
 void rand_bytes(void *out, size_t n)
 {
