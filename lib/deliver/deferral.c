@@ -19,6 +19,7 @@ static const struct {
     {DEFERRAL_DONE, 1, {AT(offset)}},
     {DEFERRAL_SUCCESS, 1, {AT(success_ms)}},
     {DEFERRAL_SEAL, 0, {0}},
+    {DEFERRAL_OPENED, 0, {0}},
 #undef AT
 };
 

@@ -15,6 +15,7 @@ enum deferral_kind {
     DEFERRAL_DONE = 'X',
     DEFERRAL_SUCCESS = 'S',
     DEFERRAL_SEAL = 'C',
+    DEFERRAL_OPENED = 'O',
 };
 
 enum { DEFERRAL_HEAD = 160 };

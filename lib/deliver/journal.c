@@ -17,6 +17,7 @@ enum { NAME = 40 };
 
 static const char prefix[] = "deferred.";
 static const char seal[] = "C";
+static const char opened[] = "O";
 
 /* A gathered record: its head lies in the buffer, its tail elsewhere. */
 struct gathered {
@@ -104,6 +105,18 @@ static int open_reader(struct journal *j, uint64_t number, struct err *e)
     return j->r != NULL ? 0 : -1;
 }
 
+static int append_opened(struct journal *j, struct err *e)
+{
+    const struct log_entry entry = {.part = {slice_of(opened), {"", 0}}};
+    const struct slice none = {"", 0};
+    const int rc = log_writer_append(j->now.w, &entry, 1, none, none, e);
+
+    if (rc == 1) {
+        return err_set(e, STATUS_RETRY, "%s: no space left", j->dir);
+    }
+    return rc < 0 ? -1 : log_writer_sync(j->now.w, e);
+}
+
 static int open_generation(struct journal *j, uint64_t number, bool make,
                            struct err *e)
 {
@@ -117,7 +130,10 @@ static int open_generation(struct journal *j, uint64_t number, bool make,
     }
     j->now = (struct generation){.number = number};
     j->now.w = log_writer_open(j->log, name, e);
-    if (j->now.w == NULL || log_topic_stat(j->log, name, &stat, e) < 0) {
+    /* What a killed process wrote and nobody synced is seen by no reader, and
+     * counts all the same: a record of ours makes all of it durable. */
+    if (j->now.w == NULL || (!make && append_opened(j, e) < 0) ||
+        log_topic_stat(j->log, name, &stat, e) < 0) {
         return -1;
     }
     j->now.end = j->now.durable = stat.end;

@@ -7,6 +7,7 @@
  *     X OFFSET                            it is delivered, or dead
  *     S SUCCESS                           when another key was accepted last
  *     C                                   the generation is complete
+ *     O                                   a process has opened it
  *
  * Times are milliseconds since 1970. An event's age counts only the time
  * between two of its tries in which the endpoint accepted something else: an

@@ -377,8 +377,11 @@ int http_url_check(const char *url, struct err *e)
     if (u == NULL) {
         return err_set(e, STATUS_SYSTEM, "libcurl: no memory");
     }
-    if (curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) !=
-        CURLUE_OK) {
+    /* libcurl takes "http:///x" for "http://x" */
+    const char *slashes = strstr(url, "://");
+    if (slashes == NULL || slashes[3] == '/' ||
+        curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) !=
+            CURLUE_OK) {
         rc = err_set(e, STATUS_USAGE, "this is not a URL: %s", url);
     } else if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD)) {
         rc = err_set(e, STATUS_USAGE,

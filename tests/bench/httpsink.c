@@ -1,15 +1,15 @@
 /* An HTTP endpoint that answers at once, for benchmarks and fault tests.
  *
  *     httpsink [-l ADDR:PORT] [-p FILE] [-d MS] [-w FILE] [-c FILE]
- *              [-f KEY=STATUS]... [-h HEADER]
+ *              [-f KEY=STATUS]... [-h HEADER] [-b FILE]
  *
  * -p gets the port when it is open. -d waits before each answer. -w records
  * each request with one write(2) before its answer: "MS STATUS KEY ID", where
- * KEY is the value of -h (X-Key) and ID of ce-id. -f answers a key with a
- * status; the first line of -c, read at each request, answers all: "STATUS
- * [Name: value]". Status 0 closes the connection without an answer, 1 never
- * answers, 2 answers 200 with 4 MiB of a body, 3 with the head of one that
- * never comes. At SIGTERM it prints requests and connections. */
+ * KEY is the value of -h (X-Key) and ID of ce-id; -b all its bytes. -f answers
+ * a key with a status; the first line of -c, read at each request, answers all:
+ * "STATUS [Name: value]". Status 0 closes the connection without an answer, 1
+ * never answers, 2 answers 200 with 4 MiB of a body, 3 with the head of one
+ * that never comes. At SIGTERM it prints requests and connections. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,13 +48,15 @@ static struct {
     const char *key_header;
     uint64_t delay_us;
     int record;
+    int bytes;
     struct {
         const char *key;
         size_t n;
         int status;
     } rule[RULES];
     size_t rules;
-} conf = {.listen = "127.0.0.1:0", .key_header = "X-Key", .record = -1};
+} conf = {
+    .listen = "127.0.0.1:0", .key_header = "X-Key", .record = -1, .bytes = -1};
 
 static int poller;
 static struct client *waiting; /* in the order of their times */
@@ -201,6 +203,10 @@ static bool serve(struct client *c)
         if (c->in.n < head.n + 2 + body) {
             return true;
         }
+        if (conf.bytes >= 0 &&
+            write(conf.bytes, c->in.p, head.n + 2 + body) < 0) {
+            die("-b");
+        }
         judge(c, head);
         buf_consume(&c->in, head.n + 2 + body);
         if (conf.delay_us > 0) {
@@ -311,7 +317,7 @@ static void options(int argc, char **argv)
 {
     int o;
 
-    while ((o = getopt(argc, argv, "l:p:d:w:c:f:h:")) >= 0) {
+    while ((o = getopt(argc, argv, "l:p:d:w:c:f:h:b:")) >= 0) {
         char *equals = o == 'f' ? strrchr(optarg, '=') : NULL;
         if (o == 'l') {
             conf.listen = optarg;
@@ -321,6 +327,8 @@ static void options(int argc, char **argv)
             conf.delay_us = strtoul(optarg, NULL, 10) * 1000;
         } else if (o == 'w') {
             conf.record = open(optarg, O_WRONLY | O_CREAT | O_APPEND, 0644);
+        } else if (o == 'b') {
+            conf.bytes = open(optarg, O_WRONLY | O_CREAT | O_APPEND, 0644);
         } else if (o == 'c') {
             conf.control = optarg;
         } else if (o == 'h') {
