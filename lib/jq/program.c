@@ -94,28 +94,21 @@ static int compile_error(const struct transform_options *o, const char *text,
                    len < 120 ? (int)len : 120, source);
 }
 
-static int bind_arguments(const struct transform_options *o, jv *named,
-                          struct err *e)
+static jv named_arguments(const struct transform_options *o)
 {
-    *named = jv_object();
+    jv named = jv_object();
+
     for (size_t i = 0; i + 1 < o->arg.n; i += 2) {
-        *named = jv_object_set(*named, jv_string(o->arg.v[i]),
-                               jv_string(o->arg.v[i + 1]));
+        named = jv_object_set(named, jv_string(o->arg.v[i]),
+                              jv_string(o->arg.v[i + 1]));
     }
     for (size_t i = 0; i + 1 < o->argjson.n; i += 2) {
-        jv v = jv_parse(o->argjson.v[i + 1]);
-        if (!jv_is_valid(v)) {
-            jv_free(v);
-            jv_free(*named);
-            return err_set(e, STATUS_USAGE, "--argjson %s: \"%s\" is no JSON",
-                           o->argjson.v[i], o->argjson.v[i + 1]);
-        }
-        *named = jv_object_set(*named, jv_string(o->argjson.v[i]), v);
+        named = jv_object_set(named, jv_string(o->argjson.v[i]),
+                              jv_parse(o->argjson.v[i + 1]));
     }
     jv all = JV_OBJECT(jv_string("positional"), jv_array(), jv_string("named"),
-                       jv_copy(*named));
-    *named = jv_object_set(*named, jv_string("ARGS"), all);
-    return 0;
+                       jv_copy(named));
+    return jv_object_set(named, jv_string("ARGS"), all);
 }
 
 /* libjq resolves folders against the program's own. */
@@ -174,8 +167,6 @@ struct program *program_new(const struct transform_options *o,
                             struct slice text, struct err *e)
 {
     struct program *p = mem_new(sizeof *p);
-    char *copy = NULL;
-    jv named;
 
     if (memchr(text.p, '\0', text.n) != NULL) {
         (void)err_set(e, STATUS_USAGE, "%s: a NUL in a jq program",
@@ -187,15 +178,12 @@ struct program *program_new(const struct transform_options *o,
         (void)err_set(e, STATUS_SYSTEM, "libjq does not start");
         goto fail_free;
     }
-    if (bind_arguments(o, &named, e) < 0) {
-        goto fail;
-    }
     set_paths(p, o);
     keep_time_zone(p);
     jq_set_nomem_handler(p->jq, limit_no_memory, NULL);
     jq_set_error_cb(p->jq, on_compile_error, p);
-    copy = mem_strndup(text.p, text.n);
-    const int rc = compile(p, copy, named);
+    char *copy = mem_strndup(text.p, text.n);
+    const int rc = compile(p, copy, named_arguments(o));
     free(copy);
     if (rc < 0) {
         (void)compile_error(o, p->first_error, e);

@@ -8,6 +8,7 @@
 #include "jq/program.h"
 #include "jq/select.h"
 #include "jq/view.h"
+#include "record/json.h"
 
 enum { PROGRAM_MAX = 4 * 1024 * 1024 };
 
@@ -19,6 +20,18 @@ struct transform {
     struct view view;
 };
 
+static int check_arguments(const struct transform_options *o, struct err *e)
+{
+    for (size_t i = 0; i + 1 < o->argjson.n; i += 2) {
+        const char *text = o->argjson.v[i + 1];
+        if (!json_valid(slice_of(text))) {
+            return err_set(e, STATUS_USAGE, "--argjson %s: \"%s\" is no JSON",
+                           o->argjson.v[i], text);
+        }
+    }
+    return 0;
+}
+
 struct transform *transform_new(const struct transform_options *o,
                                 struct err *e)
 {
@@ -26,6 +39,9 @@ struct transform *transform_new(const struct transform_options *o,
 
     t->options = *o;
     view_init(&t->view);
+    if (check_arguments(o, e) < 0) {
+        goto fail;
+    }
     if (o->file == NULL) {
         buf_puts(&t->text, o->program);
     } else if (file_read(o->file, PROGRAM_MAX, &t->text, e) < 0) {
