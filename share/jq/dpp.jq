@@ -13,24 +13,30 @@
 # Most events take the short way through this file: it is written so that they
 # cost little more than f.
 
-def _dpp_need($name):
-  if (.[$name] | type) == "string" then .
-  elif .[$name] == null then
-    error("no CloudEvents event: no \"\($name)\"; an output must be an event: "
-          + "change its members, as in .data |= …")
-  else error("member \"\($name)\" is no string") end;
+def _dpp_hint:
+  "; an output must be an event: change its members, as in .data |= …";
+
+# Which of the attributes is no string?
+def _dpp_fault:
+  first(
+    (("specversion", "id", "source", "type") as $name
+     | select(.[$name] == null)
+     | "no CloudEvents event: no \"\($name)\"" + _dpp_hint),
+    ((keys_unsorted | .[]) as $name
+     | select(.[$name] | type != "string") | "member \"\($name)\" is no string"));
 
 def _dpp_check:
-  if type != "object" then
-    error("\(type) is no event; an output must be an event: change its "
-          + "members, as in .data |= …")
+  if type != "object" then error("\(type) is no event" + _dpp_hint)
   else
     if [.[]] | contains([null])
     then with_entries(select(.value != null or .key == "data")) else . end
     | if [.specversion, .id, .source, .type | type]
-         == ["string", "string", "string", "string"] then .
-      else _dpp_need("specversion") | _dpp_need("id")
-           | _dpp_need("source") | _dpp_need("type") end
+           == ["string", "string", "string", "string"]
+         and [.time, .subject, .datacontenttype, .partitionkey, .data_base64,
+              .dpporigin, .dpphdr | type] - ["string", "null"] == [] then .
+      else error({specversion, id, source, type, time, subject, datacontenttype,
+                  partitionkey, data_base64, dpporigin, dpphdr}
+                 | with_entries(select(.value != null)) | _dpp_fault) end
     | if has("data_base64") and has("data")
       then error("both data and data_base64") else . end
   end;
