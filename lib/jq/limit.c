@@ -105,8 +105,15 @@ static int set_memory(uint64_t bytes, struct err *e)
     (void)bytes; /* its shadow alone needs terabytes of address space */
     (void)e;
 #else
-    const struct rlimit r = {bytes, bytes};
+    struct rlimit r;
 
+    if (getrlimit(RLIMIT_AS, &r) < 0) {
+        return err_errno(e, STATUS_SYSTEM, "--memory");
+    }
+    if (r.rlim_max == RLIM_INFINITY || bytes < r.rlim_max) {
+        r.rlim_max = bytes; /* whoever started us may have set less */
+    }
+    r.rlim_cur = r.rlim_max;
     if (setrlimit(RLIMIT_AS, &r) < 0) {
         return err_errno(e, STATUS_SYSTEM, "--memory");
     }

@@ -22,6 +22,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -50,6 +51,7 @@ struct source {
     void *ctx;
     enum state state;
     bool protocol;
+    bool piped; /* standard output is a pipe */
     bool again; /* open() anew after this drain */
     bool ended; /* "end" is in the buffer or gone */
     struct caution caution;
@@ -373,7 +375,8 @@ static void collect(struct source *s, struct waits *w, bool at_once)
     w->timeout_ms = at_once ? 0 : -1;
     /* without events it still tells when the reader has gone */
     w->fds[w->n++] =
-        (struct pollfd){STDOUT_FILENO, s->out.n > 0 ? POLLOUT : 0, 0};
+        (struct pollfd){s->piped || s->out.n > 0 ? STDOUT_FILENO : -1,
+                        s->out.n > 0 ? POLLOUT : 0, 0};
     if (s->back.fd >= 0) {
         w->fds[w->n++] = (struct pollfd){s->back.fd, POLLIN, 0};
     } else if (s->back.listener >= 0) {
@@ -469,6 +472,7 @@ int source_main(const struct stage_program *program,
 {
     struct source s = {.ops = ops, .ctx = ctx, .hello = {.timeout_ms = 2000}};
     struct err e = {0};
+    struct stat st;
     const struct opt options[] = {
         {0, "hello-timeout", "DUR", "how long the reader may take to answer",
          OPT_DURATION, &s.hello.timeout_ms, 1, 3600000},
@@ -479,6 +483,7 @@ int source_main(const struct stage_program *program,
     int rc =
         stage_begin(&s.stage, program, ctx, argc, argv, options, false, &e);
     if (rc == 0) {
+        s.piped = fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode);
         (void)stage_nonblock(STDOUT_FILENO);
         caution_init(&s.caution);
         rc = run(&s, &e);
