@@ -142,7 +142,10 @@ int loop_wait(struct loop *l, struct pollfd *fds, size_t n, int timeout_ms)
         const struct timeval tv = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
         (void)event_add(&l->timer, &tv);
     }
-    const int how = timeout_ms == 0 || l->fired ? EVLOOP_NONBLOCK : EVLOOP_ONCE;
+    /* EVLOOP_NONBLOCK alone would go on while anything is ready; the stage's
+     * descriptors stay ready until we return. */
+    const int how =
+        EVLOOP_ONCE | (timeout_ms == 0 || l->fired ? EVLOOP_NONBLOCK : 0);
     const int rc = event_base_loop(l->base, how);
     (void)event_del(&l->timer);
     if (rc < 0) {

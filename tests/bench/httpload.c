@@ -56,8 +56,8 @@ static void end(struct client *c)
 static void push(struct client *c)
 {
     while (c->sent < request.n) {
-        const ssize_t n =
-            send(c->fd, request.p + c->sent, request.n - c->sent, MSG_NOSIGNAL);
+        const ssize_t n = send(c->fd, request.p + c->sent, request.n - c->sent,
+                               MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0) {
             if (errno != EAGAIN) {
                 broken++;
@@ -107,7 +107,8 @@ static void on_ready(struct client *c)
             return;
         }
     }
-    const ssize_t n = recv(c->fd, c->in + c->got, ANSWER - c->got, 0);
+    const ssize_t n =
+        recv(c->fd, c->in + c->got, ANSWER - c->got, MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) {
         return;
     }
