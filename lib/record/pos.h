@@ -1,6 +1,6 @@
 /* A position: where a source goes on, as one string (dpp-stage(7)).
  *
- *     github/0:105@1.9f3ac1d2 github/1:99@1.9f3ac1d2 sum:1c291ca3
+ *     github/0:105@1.9f3ac1d2 github/1:99@1.9f3ac1d2 sum:7489a197
  *
  * Blank-separated key:value pairs of printable ASCII without '"' and '\'; a
  * key ends at the first ':'. The last pair is always "sum", the CRC-32C of the
