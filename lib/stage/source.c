@@ -67,6 +67,7 @@ struct source {
     uint64_t total;
     uint64_t unreceipted;
     struct unreceipted marks;
+    struct control_counts before; /* of earlier runs of this process */
     struct hello hello;
     uint64_t progress_us;
 };
@@ -149,6 +150,7 @@ static void put_mark(struct source *s)
     buf_release(&pos);
     unreceipted_push(&s->marks, m);
     s->unreceipted += s->gathered;
+    s->stage.stats.unreceipted = s->unreceipted;
     s->gathered = 0;
 }
 
@@ -170,6 +172,7 @@ static int begin(struct source *s, struct err *e)
                        "receipts: put a pipe behind it, or leave out what "
                        "keeps a position");
     }
+    s->before = stats_counts(&s->stage.stats);
     s->state = HELLO;
     s->seq = 0;
     s->ended = false;
@@ -286,16 +289,12 @@ static int take_receipt(struct source *s, const struct control *c,
     if (pos.n > 0) {
         pos_merge(&stats->position, buf_slice(&pos));
     }
-    stats->ok = c->counts.ok;
-    stats->dead = c->counts.dead;
-    stats->deferred = c->counts.deferred;
-    stats->dropped = c->counts.dropped;
-    stats->born = c->counts.born;
-    stats->net = c->counts.net;
+    stats_set_counts(stats, &s->before, &c->counts);
     stats->unreceipted = s->unreceipted;
-    const int rc = s->ops->receipt != NULL
-                       ? s->ops->receipt(s->ctx, c->seq, buf_slice(&pos), e)
-                       : 0;
+    int rc = 0;
+    if (s->ops->receipt != NULL) {
+        rc = s->ops->receipt(s->ctx, c->seq, buf_slice(&pos), e);
+    }
     buf_release(&pos);
     tell_progress(s, now);
     return rc;

@@ -19,6 +19,29 @@ void stats_release(struct stats *s)
     buf_release(&s->position);
 }
 
+struct control_counts stats_counts(const struct stats *s)
+{
+    return (struct control_counts){
+        .ok = s->ok,
+        .dead = s->dead,
+        .deferred = s->deferred,
+        .dropped = s->dropped,
+        .born = s->born,
+        .net = s->net,
+    };
+}
+
+void stats_set_counts(struct stats *s, const struct control_counts *before,
+                      const struct control_counts *now)
+{
+    s->ok = before->ok + now->ok;
+    s->dead = before->dead + now->dead;
+    s->deferred = before->deferred + now->deferred;
+    s->dropped = before->dropped + now->dropped;
+    s->born = before->born + now->born;
+    s->net = before->net + now->net;
+}
+
 void stats_latency(struct stats *s, uint64_t us)
 {
     const int bucket = us == 0 ? 0 : 63 - __builtin_clzll(us);

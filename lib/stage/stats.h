@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "record/control.h"
 
 enum { STATS_BUCKETS = 40 }; /* latency: bucket i holds [2^i, 2^(i+1)) µs */
 
@@ -29,6 +30,13 @@ struct stats {
 
 void stats_init(struct stats *, const char *program);
 void stats_release(struct stats *);
+
+/* By outcome. A receipt counts from hello on, the totals from the start of the
+ * process: they are what was `before` and what is said now. */
+struct control_counts stats_counts(const struct stats *);
+void stats_set_counts(struct stats *, const struct control_counts *before,
+                      const struct control_counts *now);
+
 void stats_latency(struct stats *, uint64_t us);
 
 /* The upper bound in µs of the bucket with the given share (0.5, 0.99). */

@@ -15,6 +15,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -58,6 +59,7 @@ def main():
              f"{a.kills} --rate {a.rate:g} --keys {a.keys} --seed {a.seed} "
              f"--style {a.style}")
     b = bench.Bench(a)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("storm: stopped"))
     try:
         ALL[a.scenario](b)
     except bench.Failure as e:

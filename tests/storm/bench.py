@@ -41,12 +41,21 @@ class Stats(threading.Thread):
             d = json.loads(self.socket.recv(1 << 17))
             self.last[d["pid"]] = d
 
-    def unbalanced(self, program):
-        """(how many of this program spoke, those whose sums are wrong)"""
-        seen = [d for d in self.last.values() if d["program"] == program]
-        wrong = [d for d in seen
-                 if d["in"] + d["born"] + d["net"] != d["ok"] + d["dropped"]
-                 + d["dead"] + d["deferred"] + d["unreceipted"]]
+    def unbalanced(self, pids, source):
+        """(how many of these told their totals, those whose sums are wrong).
+
+        in + born + net = ok + dropped + dead + deferred + in flight, for what
+        the source sent; a sink sees what is left of it."""
+        seen = [self.last[p] for p in pids if p in self.last]
+        wrong = []
+        for d in seen:
+            come = d["in"]
+            gone = d["ok"] + d["dead"] + d["deferred"] + d["unreceipted"]
+            if source:
+                come += d["born"] + d["net"]
+                gone += d["dropped"]
+            if come != gone:
+                wrong.append(d)
         return len(seen), wrong
 
 
@@ -63,6 +72,7 @@ class Bench:
         self.key.chmod(0o600)
         self.port = free_port()
         self.rows, self.helpers = [], []
+        self.ended = {}     # pids of each program that ended cleanly
         self.stats = Stats(self.where / "stats")
         build = Path(os.environ.get("DPP_BUILD", "build"))
         os.environ["PATH"] = f"{ROOT / build / 'bin'}:{os.environ['PATH']}"
@@ -143,8 +153,10 @@ class Bench:
 
     def values(self, topic):
         """The payloads of a topic, in order."""
+        env = dict(os.environ)
+        del env["DPP_STATS_SOCKET"]
         p = subprocess.run(["dpp-consume", "-e", "-o", "beginning",
-                            "-t", topic], capture_output=True)
+                            "-t", topic], capture_output=True, env=env)
         if p.returncode:
             raise Failure(f"dpp-consume -e -t {topic} ends with "
                           f"{p.returncode}: {p.stderr.decode()}")
@@ -170,18 +182,27 @@ class Bench:
         self.wait(done, limit, f"group {group} does not get through {topic}")
 
     def clean_end(self, row, source):
+        if not row.settled():
+            raise Failure(f"{row.name} does not come up again: "
+                          f"{row.members()}")
+        members = row.members()
         status = row.stop(source)
         if set(status.split()) != {"0"}:
             raise Failure(f"{row.name} ends with {status} on SIGTERM")
+        for pid, name in members:
+            self.ended.setdefault(name, []).append(pid)
 
-    def balanced(self, program):
-        # The last datagram may still be on its way to the thread.
-        time.sleep(0.1)
-        n, wrong = self.stats.unbalanced(program)
+    def balanced(self, program, source=True):
+        """Nothing is in flight at a clean end, so the sums must be right. (A
+        sink that is killed has counted some events of open marks.)"""
+        pids = self.ended.get(program, [])
+        self.wait(lambda: self.stats.unbalanced(pids, source)[0] == len(pids),
+                  5, f"{program} never told its totals")
+        n, wrong = self.stats.unbalanced(pids, source)
         if wrong:
             raise Failure(f"unbalanced: {wrong[0]}")
         if n == 0:
-            raise Failure(f"{program} never told its totals")
+            raise Failure(f"{program} did not end")
         return n
 
     def close(self):

@@ -102,7 +102,24 @@ class Row:
             time.sleep(0.02)
         return self.statuses()[-1] if self.statuses() else ""
 
+    def settled(self, limit=30):
+        """Wait until all members are there and stay for a moment: the last
+        kill is behind the row."""
+        end = time.monotonic() + limit
+        before, since = None, 0.0
+        while time.monotonic() < end:
+            now = sorted(self.members())
+            if now != before or {n for _, n in now} != self.victims:
+                before, since = now, time.monotonic()
+            elif time.monotonic() - since > 0.5:
+                return True
+            time.sleep(0.05)
+        return False
+
     def kill(self):
+        """All of it, and nothing may be started meanwhile."""
+        if self.shell.poll() is None:
+            self.shell.send_signal(signal.SIGSTOP)
         for pid in [*descendants(self.shell.pid), self.shell.pid]:
             try:
                 os.kill(pid, signal.SIGKILL)

@@ -94,7 +94,7 @@ def to_endpoint(b, wrap):
     b.verdict("--body", "mapped", "--max-repeated", str(allowed))
     b.verify("in")
     b.balanced("dpp-consume")
-    b.balanced("dpp-deliver")
+    b.balanced("dpp-deliver", False)
     return killer
 
 
@@ -144,7 +144,7 @@ def topic_to_topic(b, middle, name):
     b.verify("in")
     b.verify("out")
     b.balanced("dpp-consume")
-    b.balanced("dpp-produce")
+    b.balanced("dpp-produce", False)
 
 
 def same_events(b):
@@ -207,7 +207,7 @@ def drain(b):
     print(f"{done} times SIGTERM, all ends clean")
     b.verdict("--body", "mapped", "--max-repeated", "0")
     print(f"balanced: {b.balanced('dpp-consume')} sources, "
-          f"{b.balanced('dpp-deliver')} sinks")
+          f"{b.balanced('dpp-deliver', False)} sinks")
 
 
 def rate_of(b, name, *options):
