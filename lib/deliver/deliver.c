@@ -10,7 +10,6 @@
 #include "crypto/digest.h"
 #include "deliver/work.h"
 #include "record/event.h"
-#include "record/json.h"
 #include "topic/dead.h"
 #include "topic/topic.h"
 
@@ -212,22 +211,6 @@ int deliver_sync_dead(struct deliver *d, struct err *e)
 /* --- input
  * -------------------------------------------------------------------- */
 
-/* The decoded key, or p == NULL; in room if it has escapes. */
-static struct slice key_of(const struct event *ev, struct buf *room)
-{
-    const struct slice k = ev->partitionkey;
-
-    if (k.p == NULL) {
-        return k;
-    }
-    if (memchr(k.p, '\\', k.n) == NULL) {
-        return (struct slice){k.p + 1, k.n - 2};
-    }
-    buf_putc(room, ' '); /* an empty key is one */
-    json_decode(room, k);
-    return (struct slice){room->p + 1, room->n - 1};
-}
-
 static int take_event(void *ctx, const struct event *ev, struct err *e)
 {
     struct deliver *d = ctx;
@@ -236,7 +219,7 @@ static int take_event(void *ctx, const struct event *ev, struct err *e)
 
     (void)e;
     buf_init(&room);
-    const struct slice key = key_of(ev, &room);
+    const struct slice key = lane_key(ev, &room);
     if (d->deferring || store_find(d->store, key) != NULL) {
         store_put(d->store, key, lane_hash(&d->lanes, key), j, 0, 0);
     } else {

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "record/event.h"
+#include "record/json.h"
 
 enum { JOB_COST = sizeof(struct job) + 32 };
 
@@ -61,6 +63,22 @@ struct job *lane_job(struct slice line, uint64_t mark)
     j->n = line.n;
     memcpy(j->line, line.p, line.n);
     return j;
+}
+
+struct slice lane_key(const struct event *ev, struct buf *room)
+{
+    const struct slice k = ev->partitionkey;
+
+    if (k.p == NULL) {
+        return k;
+    }
+    if (memchr(k.p, '\\', k.n) == NULL) {
+        return (struct slice){k.p + 1, k.n - 2};
+    }
+    buf_clear(room);
+    buf_putc(room, ' '); /* an empty key is one */
+    json_decode(room, k);
+    return (struct slice){room->p + 1, room->n - 1};
 }
 
 uint64_t lane_hash(struct lanes *l, struct slice key)

@@ -14,6 +14,8 @@
 #include "base/map.h"
 #include "deliver/due.h"
 
+struct event;
+
 /* One event under way: its line, and the mark that it holds. */
 struct job {
     struct job *next;
@@ -55,6 +57,10 @@ void lane_release(struct lanes *);
 
 /* mark and line of a job; the line is copied. free() ends it. */
 struct job *lane_job(struct slice line, uint64_t mark);
+
+/* The decoded partitionkey of an event, or p == NULL; in room, which is
+ * cleared, if it has escapes. */
+struct slice lane_key(const struct event *, struct buf *room);
 
 /* The same for each event of a key; the key may be NULL. */
 uint64_t lane_hash(struct lanes *, struct slice key);

@@ -11,12 +11,12 @@
 #include "deliver/lane.h"
 #include "deliver/parked.h"
 #include "record/event.h"
-#include "record/json.h"
 
 enum {
     JOB_COST = 64,
     DAY_MS = 24 * 3600 * 1000,
     COMPACT_MIN = 8 << 20, /* bytes; below, garbage is not worth it */
+    COPY_CHUNK = 1 << 20,
 };
 
 /* A deferred event that is not durable yet. */
@@ -39,7 +39,7 @@ struct store {
     uint64_t success_ms;
     uint64_t stored_success_ms;
     uint64_t compact_at; /* bytes of the journal */
-    struct buf key;
+    struct buf key;      /* room for one with escapes */
 };
 
 /* --- records ----------------------------------------------------------------
@@ -52,14 +52,12 @@ static uint64_t add(struct store *s, const struct deferral *d)
     return journal_add(s->journal, deferral_head(d, head), d->line);
 }
 
-static uint64_t add_event(struct store *s, const struct parked_event *ev,
-                          struct slice line)
+static struct deferral deferral_of(const struct parked_event *ev)
 {
-    return add(s, &(struct deferral){.kind = DEFERRAL_EVENT,
-                                     .tries = ev->tries,
-                                     .age_ms = ev->age_ms,
-                                     .tried_ms = ev->tried_ms,
-                                     .line = line});
+    return (struct deferral){.kind = DEFERRAL_EVENT,
+                             .tries = ev->tries,
+                             .age_ms = ev->age_ms,
+                             .tried_ms = ev->tried_ms};
 }
 
 static void add_success(struct store *s)
@@ -67,26 +65,6 @@ static void add_success(struct store *s)
     (void)add(s, &(struct deferral){.kind = DEFERRAL_SUCCESS,
                                     .success_ms = s->success_ms});
     s->stored_success_ms = s->success_ms;
-}
-
-/* The decoded key of a line, in s->key if it has escapes. */
-static int key_of(struct store *s, struct slice line, struct slice *key,
-                  struct err *e)
-{
-    struct event ev;
-    bool reordered;
-
-    if (event_parse(&ev, line, &reordered, e) < 0) {
-        return -1;
-    }
-    *key = (struct slice){NULL, 0};
-    if (ev.partitionkey.p != NULL) {
-        buf_clear(&s->key);
-        buf_putc(&s->key, ' '); /* an empty key is one */
-        json_decode(&s->key, ev.partitionkey);
-        *key = (struct slice){s->key.p + 1, s->key.n - 1};
-    }
-    return 0;
 }
 
 /* --- reading it at the start ------------------------------------------------
@@ -108,9 +86,10 @@ static int load_event(struct loading *l, uint64_t offset,
                       const struct deferral *d, struct err *e)
 {
     struct store *s = l->store;
-    struct slice key;
+    struct event event;
+    bool reordered;
 
-    if (key_of(s, d->line, &key, e) < 0) {
+    if (event_parse(&event, d->line, &reordered, e) < 0) {
         return err_wrap(e, "retry store, record %llu",
                         (unsigned long long)offset);
     }
@@ -119,6 +98,7 @@ static int load_event(struct loading *l, uint64_t offset,
                                     .age_ms = d->age_ms,
                                     .tried_ms = d->tried_ms,
                                     .size = (uint32_t)d->line.n};
+    const struct slice key = lane_key(&event, &s->key);
     struct parked *p = parked_key(&s->keys, key, lane_hash(s->hashes, key));
     parked_add(&s->keys, p, &ev);
     if (l->n == l->cap) {
@@ -282,7 +262,10 @@ void store_put(struct store *s, struct slice key, uint64_t hash,
     struct parked_event ev = {
         .tries = tries, .tried_ms = clock_wall_ms(), .size = (uint32_t)line.n};
 
-    ev.offset = add_event(s, &ev, line);
+    struct deferral d = deferral_of(&ev);
+
+    d.line = line;
+    ev.offset = add(s, &d);
     if (p->n == 0) {
         p->due_us = due_us;
     }
@@ -348,21 +331,27 @@ uint64_t store_hash(const struct parked *p)
     return p->hash;
 }
 
-int store_read(struct store *s, struct parked *p, struct slice *line,
-               struct err *e)
+static int read_event(struct store *s, uint64_t offset, struct slice *line,
+                      struct err *e)
 {
     struct slice record;
     struct deferral d;
 
-    if (journal_read(s->journal, parked_head(p)->offset, &record, e) < 0) {
+    if (journal_read(s->journal, offset, &record, e) < 0) {
         return -1;
     }
     if (!deferral_parse(&d, record) || d.kind != DEFERRAL_EVENT) {
         return err_set(e, STATUS_IO, "retry store: record %llu is no event",
-                       (unsigned long long)parked_head(p)->offset);
+                       (unsigned long long)offset);
     }
     *line = d.line;
     return 0;
+}
+
+int store_read(struct store *s, struct parked *p, struct slice *line,
+               struct err *e)
+{
+    return read_event(s, parked_head(p)->offset, line, e);
 }
 
 bool store_others(const struct store *s, const struct parked *p)
@@ -420,30 +409,36 @@ void store_done(struct store *s, struct parked *p)
 /* --- writing ----------------------------------------------------------------
  */
 
-static int copy_key(struct store *s, struct parked *p, struct buf *copy,
-                    uint64_t *moved, struct err *e)
+/* Read one by one, written by the chunk: the journal keeps a copy, because the
+ * reader's memory is good for one record. */
+static int copy_key(struct store *s, struct parked *p, uint64_t *moved,
+                    size_t *gathered, struct err *e)
 {
     struct slice line;
+    struct buf copy;
+    int rc = 0;
 
-    for (size_t i = 0; i < p->n; i++) {
-        const size_t first = p->first;
-        p->first = (first + i) & (p->cap - 1);
-        const struct parked_event ev = *parked_head(p);
-        int rc = store_read(s, p, &line, e);
-        p->first = first;
-        if (rc < 0) {
-            return -1;
+    buf_init(&copy);
+    for (size_t i = 0; rc == 0 && i < p->n; i++) {
+        const struct parked_event *ev = &p->v[(p->first + i) & (p->cap - 1)];
+        rc = read_event(s, ev->offset, &line, e);
+        if (rc == 0) {
+            const struct deferral d = deferral_of(ev);
+            char head[DEFERRAL_HEAD];
+            buf_clear(&copy);
+            buf_append_slice(&copy, deferral_head(&d, head));
+            buf_append_slice(&copy, line);
+            moved[i] = journal_add(s->journal, buf_slice(&copy),
+                                   (struct slice){"", 0});
+            *gathered += copy.n;
         }
-        /* one record at a time has its tail in the reader's memory */
-        buf_clear(copy);
-        buf_append_slice(copy, line);
-        *moved++ = add_event(s, &ev, buf_slice(copy));
-        rc = journal_flush(s->journal, e);
-        if (rc != 0) {
-            return rc;
+        if (rc == 0 && *gathered > COPY_CHUNK) {
+            *gathered = 0;
+            rc = journal_flush(s->journal, e);
         }
     }
-    return 0;
+    buf_release(&copy);
+    return rc;
 }
 
 /* The live records into a new generation. If that fails for want of space the
@@ -451,13 +446,12 @@ static int copy_key(struct store *s, struct parked *p, struct buf *copy,
 static int compact(struct store *s, struct err *e)
 {
     uint64_t *moved = mem_alloc((s->keys.events + 1) * sizeof *moved);
-    struct buf copy;
+    size_t gathered = 0;
     size_t at = 0;
     int rc = journal_renew(s->journal, e);
 
-    buf_init(&copy);
     for (struct parked *p = s->keys.all; rc == 0 && p != NULL; p = p->next) {
-        rc = copy_key(s, p, &copy, moved + at, e);
+        rc = copy_key(s, p, moved + at, &gathered, e);
         at += p->n;
     }
     if (rc == 0) {
@@ -474,7 +468,6 @@ static int compact(struct store *s, struct err *e)
     } else {
         journal_drop(s->journal);
     }
-    buf_release(&copy);
     free(moved);
     return rc;
 }

@@ -16,6 +16,19 @@
 #include "log/index.h"
 #include "log/shared.h"
 
+enum { TRAIL_STEP = 64 * 1024 };
+
+/* Batches that the reader has passed in its segment, a step apart: a way back
+ * that is shorter than from the start. */
+struct trail {
+    struct {
+        uint64_t offset;
+        uint64_t byte;
+    } * v;
+    size_t n;
+    size_t cap;
+};
+
 struct log_reader {
     struct shared shared;
     int inotify;
@@ -28,6 +41,7 @@ struct log_reader {
     struct slice rest;  /* entries of the present batch … */
     uint32_t left;      /* … and how many */
     uint64_t time_ms;
+    struct trail trail;
 };
 
 static int watch(struct log_reader *r, struct err *e)
@@ -82,6 +96,7 @@ void log_reader_close(struct log_reader *r)
         (void)close(r->inotify);
     }
     shared_close(&r->shared);
+    free(r->trail.v);
     free(r);
 }
 
@@ -111,6 +126,7 @@ static int enter(struct log_reader *r, uint64_t offset, struct err *e)
     r->limit = 0;
     r->offset = seg.head.base;
     r->left = 0;
+    r->trail.n = 0;
     return 0;
 }
 
@@ -196,6 +212,19 @@ static int refresh(struct log_reader *r, struct err *e)
     }
 }
 
+static void leave_trail(struct trail *t, uint64_t offset, uint64_t byte)
+{
+    if (t->n > 0 && byte < t->v[t->n - 1].byte + TRAIL_STEP) {
+        return;
+    }
+    if (t->n == t->cap) {
+        t->cap = t->cap > 0 ? t->cap * 2 : 64;
+        t->v = mem_resize(t->v, t->cap * sizeof *t->v);
+    }
+    t->v[t->n].offset = offset;
+    t->v[t->n++].byte = byte;
+}
+
 /* A batch is at byte, and below limit. */
 static int take_batch(struct log_reader *r, struct err *e)
 {
@@ -209,6 +238,7 @@ static int take_batch(struct log_reader *r, struct err *e)
         return segment_damage(&r->seg, r->byte, "a batch with a wrong offset",
                               e);
     }
+    leave_trail(&r->trail, b.base, r->byte);
     const bool skip = b.base + b.count <= r->want;
     if (!skip && !batch_body_good(&b)) {
         return segment_damage(&r->seg, r->byte, "a batch with a wrong checksum",
@@ -300,6 +330,31 @@ static int jump(struct log_reader *r, uint64_t offset, struct err *e)
     return 0;
 }
 
+/* Go there within the segment that is mapped, if that still has its name. */
+static bool seek_near(struct log_reader *r, uint64_t offset)
+{
+    const struct trail *t = &r->trail;
+    struct stat st;
+    size_t from = 0;
+    size_t to = t->n;
+
+    if (t->n == 0 || offset < t->v[0].offset || offset >= r->next_base ||
+        fstat(r->seg.fd, &st) < 0 || st.st_nlink == 0) {
+        return false;
+    }
+    while (to - from > 1) {
+        const size_t mid = from + (to - from) / 2;
+        *(t->v[mid].offset <= offset ? &from : &to) = mid;
+    }
+    if (offset < r->offset || r->byte < t->v[from].byte) {
+        r->byte = t->v[from].byte;
+        r->offset = t->v[from].offset;
+        r->left = 0;
+    }
+    r->want = offset;
+    return true;
+}
+
 int log_reader_seek(struct log_reader *r, uint64_t offset, struct err *e)
 {
     struct mark synced;
@@ -310,6 +365,9 @@ int log_reader_seek(struct log_reader *r, uint64_t offset, struct err *e)
                        "topic \"%s\": offset %" PRIu64
                        " lies behind the end, which is %" PRIu64,
                        r->shared.topic, offset, synced.offset);
+    }
+    if (seek_near(r, offset)) {
+        return 0;
     }
     if (enter(r, offset, e) < 0 || refresh(r, e) < 0 ||
         jump(r, offset, e) < 0) {
