@@ -56,8 +56,8 @@ struct http_server {
     int fd;
     bool draining;
     bool ticking;
-    bool working;    /* inside conn_work(): scratch is in use */
-    bool short_told; /* of descriptors */
+    bool working;           /* inside conn_work(): scratch is in use */
+    uint64_t short_told_us; /* when a shortage was told last */
     unsigned open;
     uint64_t inflight;
     struct http_server_stats stats;

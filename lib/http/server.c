@@ -15,7 +15,13 @@
 #include "http/loop.h"
 #include "http/socket.h"
 
-enum { ACCEPTS = 64, TICK_MS = 500, RETRY_MS = 200 };
+enum {
+    ACCEPTS = 64,
+    TICK_MS = 500,
+    RETRY_MS = 200,
+    SPARE_FDS = 64,
+    TELL_US = 60000000, /* a shortage is told once per … */
+};
 
 void http_server_conf_init(struct http_server_conf *c)
 {
@@ -77,8 +83,9 @@ static void pause_accepting(struct http_server *s, const char *why)
 
     (void)event_del(s->listener);
     (void)event_add(s->retry, &tv);
-    if (!s->short_told) {
-        s->short_told = true;
+    const uint64_t now = clock_mono_us();
+    if (s->short_told_us == 0 || now - s->short_told_us > TELL_US) {
+        s->short_told_us = now;
         msg_warn("no more connections for now: %s (%u open)", why, s->open);
     }
 }
@@ -105,7 +112,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
         struct sockaddr_in6 six;
         socklen_t n = sizeof peer;
         if (s->open >= s->conf.max_connections && !evict(s)) {
-            pause_accepting(s, "--max-connections");
+            pause_accepting(s, "that is the limit");
             break;
         }
         const int c = accept4(fd, (struct sockaddr *)&peer, &n,
@@ -149,9 +156,6 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 void server_room(struct http_server *s)
 {
     resume(s);
-    if (s->open < s->conf.max_connections / 2) {
-        s->short_told = false;
-    }
 }
 
 int http_server_listen(struct http_server *s, const char *address,
@@ -180,15 +184,23 @@ void http_server_address(const struct http_server *s, struct buf *out)
 
 /* --- life --------------------------------------------------------------- */
 
-/* As many descriptors as connections may need, if the limit can be moved. */
-static void raise_limit(rlim_t want)
+/* As many descriptors as connections may need, if the limit can be moved;
+ * else fewer connections: whoever keeps the events needs some as well. */
+static unsigned limit_connections(unsigned wanted)
 {
+    const rlim_t spare = wanted < SPARE_FDS ? SPARE_FDS / 2 : SPARE_FDS;
     struct rlimit r;
 
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < want) {
-        r.rlim_cur = r.rlim_max < want ? r.rlim_max : want;
-        (void)setrlimit(RLIMIT_NOFILE, &r);
+    if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= wanted + spare) {
+        return wanted;
     }
+    r.rlim_cur = r.rlim_max < wanted + spare ? r.rlim_max : wanted + spare;
+    (void)setrlimit(RLIMIT_NOFILE, &r);
+    if (r.rlim_cur >= wanted + spare) {
+        return wanted;
+    }
+    return r.rlim_cur > 2 * spare ? (unsigned)(r.rlim_cur - spare)
+                                  : (unsigned)(r.rlim_cur / 2);
 }
 
 struct http_server *http_server_new(struct loop *l,
@@ -199,7 +211,7 @@ struct http_server *http_server_new(struct loop *l,
     s->conf = *conf;
     s->base = loop_base(l);
     s->fd = -1;
-    raise_limit((rlim_t)conf->max_connections + 256);
+    s->conf.max_connections = limit_connections(conf->max_connections);
     TAILQ_INIT(&s->idle);
     TAILQ_INIT(&s->busy);
     buf_init(&s->head);

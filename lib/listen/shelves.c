@@ -2,13 +2,16 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "listen/desk.h"
 #include "topic/topic.h"
 
-enum { BATCH = 1 << 20, TOPICS = 16 };
+/* Small events may still fit while large ones do not: only after ROOM_US
+ * without a refusal there is room again. */
+enum { BATCH = 1 << 20, TOPICS = 16, ROOM_US = 10000000 };
 
 struct shelf {
     const char *topic;
@@ -20,7 +23,7 @@ struct shelves {
     struct topic_store *topics;
     struct shelf shelf[TOPICS];
     size_t n;
-    bool full_told;
+    uint64_t full_us; /* when the disk was full last; 0: it is not */
     struct buf line;
 };
 
@@ -92,8 +95,8 @@ static int commit(struct shelves *s, struct shelf *f, struct desk *d,
 
     f->gathered = 0;
     if (rc == 0) {
-        if (s->full_told) {
-            s->full_told = false;
+        if (s->full_us > 0 && clock_mono_us() - s->full_us > ROOM_US) {
+            s->full_us = 0;
             msg_info("topic %s: the disk has room again", f->topic);
         }
         return 0;
@@ -103,12 +106,12 @@ static int commit(struct shelves *s, struct shelf *f, struct desk *d,
     if (rc < 0) {
         return -1;
     }
-    if (!s->full_told) {
-        s->full_told = true;
+    if (s->full_us == 0) {
         msg_warn("topic %s: the disk is full; answering 503 until there is "
                  "room",
                  f->topic);
     }
+    s->full_us = clock_mono_us();
     return 0;
 }
 

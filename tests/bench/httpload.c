@@ -99,33 +99,44 @@ static bool complete(struct client *c)
     return c->got >= (size_t)(blank - c->in) + 4 + body;
 }
 
+static void note(struct client *c)
+{
+    const uint64_t took = (clock_mono_us() - c->began) / 10;
+    const bool closing =
+        memmem(c->in, c->got, "\r\nConnection: close\r\n", 21) != NULL;
+
+    histogram[took < HISTOGRAM ? took : HISTOGRAM - 1]++;
+    failed += c->got < 12 || c->in[9] != '2';
+    done++;
+    if (closing) {
+        end(c);
+    } else {
+        begin(c);
+    }
+}
+
+/* Edges: read until nothing is left. */
 static void on_ready(struct client *c)
 {
     if (c->sent < request.n) {
         push(c);
-        if (c->fd < 0) {
+    }
+    while (c->fd >= 0) {
+        const ssize_t n =
+            recv(c->fd, c->in + c->got, ANSWER - c->got, MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN) {
             return;
         }
+        if (n <= 0) {
+            broken++;
+            end(c);
+            return;
+        }
+        c->got += (size_t)n;
+        if (complete(c)) {
+            note(c);
+        }
     }
-    const ssize_t n =
-        recv(c->fd, c->in + c->got, ANSWER - c->got, MSG_DONTWAIT);
-    if (n < 0 && errno == EAGAIN) {
-        return;
-    }
-    if (n <= 0) {
-        broken++;
-        end(c);
-        return;
-    }
-    c->got += (size_t)n;
-    if (!complete(c)) {
-        return;
-    }
-    const uint64_t took = (clock_mono_us() - c->began) / 10;
-    histogram[took < HISTOGRAM ? took : HISTOGRAM - 1]++;
-    failed += c->got < 12 || c->in[9] != '2';
-    done++;
-    begin(c);
 }
 
 static uint64_t quantile(double share)
