@@ -72,10 +72,11 @@ static void mark_origin(struct event *ev, const char *before, struct slice key,
     const char *end = behind;
     if (*start == '{') {
         start++;
-        while (*end != ',' && *end != '}') {
-            end++;
+        const char *last = ev->line.p + ev->line.n;
+        while (end < last && *end != ',' && *end != '}') {
+            end++; /* the line may break off here */
         }
-        end += *end == ',';
+        end += end < last && *end == ',';
     }
     ev->origin_cut = (struct slice){start, (size_t)(end - start)};
 }

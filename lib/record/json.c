@@ -86,8 +86,10 @@ static size_t utf8_len(const char *s, const char *end)
 
 bool utf8_valid(struct slice s)
 {
+    if (s.n == 0) {
+        return true;
+    }
     const char *end = s.p + s.n;
-
     for (const char *p = s.p; p < end;) {
         const size_t n = (unsigned char)*p < 0x80 ? 1 : utf8_len(p, end);
         if (n == 0) {
@@ -447,7 +449,7 @@ static void encode_special(struct buf *b, unsigned char c)
 
 void json_encode(struct buf *b, struct slice s)
 {
-    const char *end = s.p + s.n;
+    const char *end = s.n > 0 ? s.p + s.n : s.p;
 
     buf_putc(b, '"');
     for (const char *p = s.p; p < end;) {
