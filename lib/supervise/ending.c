@@ -14,6 +14,9 @@ enum {
     EARLY_US = 2000 * 1000,
     TERM_US = 2000 * 1000,
     KILL_US = 1000 * 1000,
+    HELD_DEAD_US = 200 * 1000, /* for what a dead stage left behind */
+    HELD_DONE_US =
+        2000 * 1000, /* a stage that ended well: it may still write */
     CALM_US = 30 * 1000 * 1000, /* a run without a position that went well */
     UNANSWERED = 3,
     SECONDS = 32
@@ -48,21 +51,54 @@ void ending_press_on(struct supervisor *s)
     }
 }
 
+/* What stage i left behind may keep the next one from seeing its end. */
+static void plan_to_free(struct supervisor *s, size_t i, bool dead)
+{
+    const struct segment *g = &s->segment;
+
+    if (i + 1 < g->n && g->stage[i + 1].pid > 0 && s->free_us == 0) {
+        s->free_us = clock_mono_us() + (dead ? HELD_DEAD_US : HELD_DONE_US);
+    }
+}
+
 void ending_look(struct supervisor *s)
 {
     const struct segment *g = &s->segment;
     bool above = false; /* a stage still runs above this one */
+    bool early = false;
+    bool died = false;
 
     for (size_t i = 0; i < g->n; i++) {
         if (g->stage[i].pid > 0) {
             above = true;
             continue;
         }
-        const struct outcome_end *end = &g->end[i];
-        if (end->cause == OUTCOME_OWN && outcome_status(end) != STATUS_OK) {
-            rise(s, PRESSURE_GRACE, GRACE_US);
-        } else if (above) {
-            rise(s, PRESSURE_GRACE, EARLY_US);
+        const bool dead = outcome_status(&g->end[i]) != STATUS_OK;
+        died |= dead && g->end[i].cause == OUTCOME_OWN;
+        early |= above;
+        plan_to_free(s, i, dead);
+    }
+    if (died || early) {
+        rise(s, PRESSURE_GRACE, died ? GRACE_US : EARLY_US);
+    } else if (s->pressure == PRESSURE_GRACE) {
+        s->pressure = PRESSURE_NONE; /* it only lagged behind its own end */
+    }
+}
+
+void ending_free_pipes(struct supervisor *s)
+{
+    struct segment *g = &s->segment;
+
+    s->free_us = 0;
+    for (size_t i = 0; i + 1 < g->n; i++) {
+        if (g->stage[i].pid > 0 || g->stage[i + 1].pid == 0) {
+            continue;
+        }
+        const pid_t pid = segment_free_pipe(g, i);
+        if (pid > 0) {
+            msg_warn("%s (stage %zu) left process %ld behind, which held the "
+                     "pipe open: killed",
+                     g->stage[i].name, i + 1, (long)pid);
         }
     }
 }

@@ -13,6 +13,10 @@ pid_t process_parent(pid_t);
  * number is not given to another process. */
 size_t process_children(pid_t *, size_t max);
 
+/* Kill one descendant of ours, none of skip[0..n), that can write to the pipe
+ * with this inode. Its number, or 0 if there is none. */
+pid_t process_kill_writer(ino_t pipe, const pid_t *skip, size_t n);
+
 /* True if the process catches, blocks or ignores the signal. */
 bool process_prepared(pid_t, int sig);
 

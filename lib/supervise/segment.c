@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -189,6 +190,13 @@ static int start_one(struct segment_stage *st, const struct segment_conf *c,
     return st->pid > 0 ? 0 : -1;
 }
 
+static ino_t inode(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
 static void stop_all(struct segment *s)
 {
     struct err ignored;
@@ -216,6 +224,7 @@ int segment_start(struct segment *s, const struct segment_conf *c,
             goto fail;
         }
         ends[1] = last ? c->out : between[1];
+        s->stage[i].out = last ? 0 : inode(between[1]);
         const int rc = start_one(&s->stage[i], c, ends, i == 0, e);
         if (ends[0] != c->in) {
             shut(&ends[0]);
@@ -344,6 +353,25 @@ int segment_sweep(struct segment *s, struct err *e)
         }
         (void)poll(NULL, 0, 1);
     }
+}
+
+pid_t segment_free_pipe(struct segment *s, size_t i)
+{
+    pid_t skip[WORDS_STAGES];
+    pid_t last = 0;
+    pid_t killed;
+
+    for (size_t k = 0; k < s->n; k++) {
+        skip[k] = s->stage[k].pid;
+    }
+    for (int tries = 0; tries < SWEEP_ROUND; tries++) {
+        killed = process_kill_writer(s->stage[i].out, skip, s->n);
+        if (killed == 0) {
+            break;
+        }
+        last = killed;
+    }
+    return last;
 }
 
 size_t segment_stage_of(const struct segment *s, pid_t pid)

@@ -25,6 +25,7 @@ struct segment_stage {
     bool ours;        /* a dpp program: it says READY=1 */
     pid_t pid;        /* 0: not running */
     pid_t last;       /* of the process that runs, or ran last */
+    ino_t out;        /* of the pipe to the next one */
     bool ready;
     bool forced; /* signalled by segment_force() */
     bool told;   /* signalled by segment_tell() */
@@ -72,6 +73,11 @@ bool segment_reap(struct segment *);
 /* End what the stages left behind; call it when alive is 0. -1: something
  * cannot be killed. */
 int segment_sweep(struct segment *, struct err *);
+
+/* The stage has ended, but something that it left behind may still hold the
+ * pipe to the next one open: kill that. The number of one such process, or 0.
+ */
+pid_t segment_free_pipe(struct segment *, size_t i);
 
 /* The stage to which a process belongs, or n. */
 size_t segment_stage_of(const struct segment *, pid_t);

@@ -77,6 +77,7 @@ static void start(struct supervisor *s)
     struct err e;
 
     s->pressure = PRESSURE_NONE;
+    s->free_us = 0;
     s->stopping = s->progress = s->unanswered = false;
     s->oom = process_oom_kills();
     s->started_us = clock_mono_us();
@@ -178,6 +179,9 @@ static int next_timer(const struct supervisor *s)
     if (s->running && s->drain_us > 0) {
         sooner(&ms, s->drain_us, now);
     }
+    if (s->running && s->free_us > 0) {
+        sooner(&ms, s->free_us, now);
+    }
     if (s->echo_us > 0) {
         sooner(&ms, s->echo_us, now);
     }
@@ -204,7 +208,11 @@ static void serve_timers(struct supervisor *s)
     if (s->echo_us > 0 && now >= s->echo_us) {
         pass_stop_on(s);
     }
+    if (s->free_us > 0 && now >= s->free_us) {
+        ending_free_pipes(s);
+    }
     if (s->drain_us > 0 && now >= s->drain_us) {
+        s->drain_us = 0;
         ending_press(s, DRAINED_US);
     }
     if (s->pressure != PRESSURE_NONE && now >= s->pressure_us) {

@@ -42,6 +42,7 @@ struct supervisor {
     bool unanswered;
     enum pressure pressure;
     uint64_t pressure_us; /* when it rises */
+    uint64_t free_us;     /* look who holds pipes open then; 0: no */
 
     /* once we are asked to end: */
     unsigned stops;
@@ -55,11 +56,13 @@ struct supervisor {
 uint64_t supervise_pause(struct supervisor *);
 
 /* ending.c: SIGTERM to all now and SIGKILL later; the next step of pressure;
- * what the ends of stages demand; the judgement when all have ended; a start
+ * what the ends of stages demand; killing what keeps the next stage from seeing
+ * the end of its input; the judgement when all have ended; a start
  * that failed. */
 void ending_press(struct supervisor *, uint64_t kill_after_us);
 void ending_press_on(struct supervisor *);
 void ending_look(struct supervisor *);
+void ending_free_pipes(struct supervisor *);
 void ending_judge(struct supervisor *);
 void ending_failed_start(struct supervisor *, const struct err *);
 

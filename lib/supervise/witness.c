@@ -182,9 +182,8 @@ static bool place(struct witness *w, long number)
     if (w->marks < w->batches &&
         i >= w->batch[w->marks].first + w->batch[w->marks].n) {
         return witness_break(w, WITNESS_ORDER,
-                             "event %u came before the mark that stands "
-                             "before it",
-                             i);
+                             "event %u came where mark %zu was due", i,
+                             w->marks + 1);
     }
     if (i >= w->events) {
         return witness_break(w, WITNESS_ORDER,

@@ -1,0 +1,480 @@
+#!/usr/bin/env bats
+# dpp-run: one segment, kept alive.
+# shellcheck disable=SC2154 # the helper sets them
+# shellcheck disable=SC2016 # $ is for the inner shell
+load helper
+
+setup() {
+    common_setup
+    DPP_BROKER=$(store)
+    export DPP_BROKER T
+}
+
+teardown() {
+    common_teardown
+}
+
+# Programs for stages; $T/bin is in $PATH.
+program() {
+    mkdir -p "$T/bin"
+    cat >"$T/bin/$1"
+    chmod +x "$T/bin/$1"
+    export PATH=$T/bin:$PATH
+}
+
+fill() { # fill TOPIC N
+    seq 1 "$2" | dpp-produce -r -t "$1"
+}
+
+values() { # values TOPIC: in one line
+    dpp-consume -t "$1" -r -e | tr '\n' ' '
+}
+has_values() { # has_values TOPIC N
+    [ "$(values "$1" | wc -w)" = "$2" ]
+}
+
+# The processes that dpp-run NAME has started.
+stages() {
+    ps -o pid= --ppid "$(pid_of "$1")" | tr -d ' '
+}
+stages_are() {
+    [ "$(stages "$1" | wc -l)" = "$2" ]
+}
+stage_named() { # stage_named NAME PROGRAM
+    ps -o pid=,comm= --ppid "$(pid_of "$1")" |
+        awk -v c="$2" '$2 == c {print $1}'
+}
+gone() {
+    ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+# What systemd would hear goes to $T/heard.
+listen() {
+    socket=$T/notify
+    spawn ear python3 -uc '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+while True:
+    print(s.recv(65536).decode())' "$socket"
+    wait_for test -e "$socket"
+}
+
+# --- words -------------------------------------------------------------------
+
+@test "-n shows the stages, one JSON line each, and starts nothing" {
+    run dpp-run -n touch "$T/a b" ! sed -u 's/x/"/' '|' dpp-produce -t t
+    is "$status" 0
+    is "${#lines[@]}" 3
+    [ ! -e "$T/a b" ]
+    json "${lines[1]}" '.stage == 2 and (.program | endswith("/sed")) and
+        .argv == ["sed", "-u", "s/x/\"/"]'
+    json "${lines[2]}" '.program == $p' --arg p "$BUILD/bin/dpp-produce"
+}
+
+@test "dpp's own programs are found beside dpp-run, others in PATH" {
+    program dpp-produce <<<'#!/bin/sh'
+    run dpp-run -n dpp-produce -t t
+    json "$output" '.program == $p' --arg p "$BUILD/bin/dpp-produce"
+    run dpp-run cat ! dpp-nonsense
+    is "$status" 64
+    has "$output" 'no program "dpp-nonsense" beside dpp-run or in $PATH'
+}
+
+@test "a file is read like a shell's line, and can be a program" {
+    cat >segment <<END
+#!/usr/bin/env -S dpp-run -f
+# three stages
+printf '%s\\n' one "two words"
+! sed -u s/o/0/ | tee "$T/out file"
+END
+    chmod +x segment
+    run ./segment
+    is "$status" 0
+    is "$output" $'0ne\ntw0 words'
+    is "$(cat "out file")" "$output"
+}
+
+@test "what only a shell understands is refused with its place" {
+    printf 'echo a\n  ! jq .a > out\n' >segment
+    run dpp-run -f segment
+    is "$status" 64
+    is "$output" 'dpp-run: error: segment:2:11: dpp-run is not a shell: ">"'
+    [ ! -e out ]
+}
+
+@test "an empty stage is a usage error, and nothing starts" {
+    run dpp-run touch started ! ! cat
+    is "$status" 64
+    has "$output" "stage 2 is empty"
+    [ ! -e started ]
+}
+
+# --- a segment ---------------------------------------------------------------
+
+@test "at the end of the input all end with 0, and so does dpp-run" {
+    fill in 1000
+    run dpp-run dpp-consume -t in -g g -e ! dpp-transform . ! dpp-produce -t out
+    is "$status" 0
+    is "$(values out)" "$(seq 1 1000 | tr '\n' ' ')"
+}
+
+@test "stages get their two ends and what was inherited, nothing else" {
+    program fds <<'END'
+#!/usr/bin/python3
+import os, sys
+seen = []
+for f in sorted(os.listdir("/proc/self/fd")):
+    try:
+        seen.append(f + " " + os.readlink("/proc/self/fd/" + f))
+    except OSError:
+        pass  # the listing's own
+open(os.environ["T"] + "/fds." + sys.argv[1], "w").write("\n".join(seen))
+END
+    fds 0 7</dev/zero
+    dpp-run fds 1 ! fds 2 ! fds 3 7</dev/zero
+    is "$(grep -c '^[01] pipe:' fds.2)" 2
+    for n in 1 2 3; do
+        is "$(cut -d' ' -f1 fds.$n)" "$(cut -d' ' -f1 fds.0)"
+    done
+}
+
+@test "behind a source that has ended a sink takes its time" {
+    run dpp-run sh -c 'echo a; exec >&-; sleep 0.5' ! cat ! \
+        sh -c 'cat; sleep 3; echo done'
+    is "$status" 0
+    is "$output" $'a\ndone'
+}
+
+@test "a stage that is killed is named, and the segment starts again" {
+    fill in 100
+    spawn run dpp-run dpp-consume -t in -g g ! dpp-transform . ! \
+        dpp-produce -t out
+    wait_for has_values out 100
+    kill -9 "$(stage_named run dpp-transform)"
+    wait_for_text run.err "dpp-transform (stage 2) was killed by SIGKILL"
+    fill in 100
+    wait_for has_values out 200
+    is "$(grep -c '^dpp-run: ' run.err)" 1
+    stop run
+    is "$status" 0
+    is "$(values out)" "$( (seq 1 100; seq 1 100) | tr '\n' ' ')"
+}
+
+@test "a foreign stage's own status counts as 75" {
+    spawn run dpp-run sh -c 'echo >>starts; exit 3' ! cat
+    wait_for_lines starts 4
+    has "$(head -n 1 run.err)" "sh (stage 1) ended with 3 (its own status, \
+counts as 75); next start in 0.0"
+    stop run
+}
+
+@test "64, 65, 77 and 78 are not started again" {
+    for s in 64 65 77 78; do
+        run dpp-run sh -c 'echo >>starts; cat' ! sh -c "exit $s" </dev/null
+        is "$status" "$s"
+        has "$output" "not started again"
+    done
+    is "$(wc -l <starts)" 4
+}
+
+@test "the status is the first that is not 76, in its order" {
+    run dpp-run sh -c 'exit 76' ! sh -c 'exit 65' ! sh -c 'exit 78' ! \
+        sh -c 'exit 74'
+    is "$status" 78
+    has "$output" "sh (stage 3) ended with 78"
+}
+
+@test "a source that nobody answers is given up with 65 after three starts" {
+    dpp-topic create in
+    run dpp-run dpp-consume -t in -g g --hello-timeout 100ms ! cat ! wc -l
+    is "$status" 65
+    is "$(grep -c 'gave no answer' <<<"$output")" 3
+    has "$output" "nobody answered the source in three starts"
+}
+
+@test "a sink that leaves before its input ends does not end the service" {
+    spawn run dpp-run sh -c 'echo >>starts; exec sleep 100' ! true
+    wait_for_lines starts 2
+    has "$(cat run.err)" "true (stage 2) ended with 0 before its input did"
+    stop run
+}
+
+# --- what a stage leaves behind ----------------------------------------------
+
+@test "a grandchild that holds the pipe open does not hold up the segment" {
+    program holder <<'END'
+#!/bin/bash
+sleep 1000 &
+echo $! >>"$T/grandchildren"
+(trap '' TERM; exec sleep 1001) &
+echo $! >>"$T/grandchildren"
+cat
+END
+    fill in 10
+    spawn run dpp-run dpp-consume -t in -g g ! holder ! dpp-produce -t out
+    wait_for has_values out 10
+    kill -9 "$(stage_named run holder)"
+    wait_for_lines grandchildren 4
+    has "$(cat run.err)" "held the pipe open: killed"
+    fill in 10
+    wait_for has_values out 20
+    for p in $(head -n 2 grandchildren); do
+        gone "$p"
+    done
+    stop run
+    is "$status" 0
+    while read -r p; do
+        gone "$p"
+    done <grandchildren
+}
+
+@test "children that dpp-run had before are left alone" {
+    spawn run bash -c 'sleep 1000 & echo $! >guest
+        exec dpp-run sh -c "echo >>starts; exit 1" ! cat'
+    wait_for_lines starts 2
+    kill -0 "$(cat guest)"
+    stop run
+    kill "$(cat guest)"
+}
+
+@test "kill -9 of dpp-run takes every stage with it" {
+    fill in 10
+    spawn run dpp-run dpp-consume -t in -g g ! cat ! dpp-produce -t out
+    wait_for has_values out 10
+    local all p
+    all=$(stages run)
+    is "$(wc -l <<<"$all")" 3
+    stop run KILL
+    for p in $all; do
+        wait_for gone "$p"
+    done
+}
+
+@test "a stage that ignores SIGTERM is killed, and the segment starts again" {
+    spawn run dpp-run bash -c 'trap "" TERM; echo >>starts; echo; sleep 1000 &
+        while :; do wait; done' ! sh -c 'read x; exit 1'
+    wait_for_lines starts 2
+    kill -TERM "$(pid_of run)"
+    tick
+    stop run
+    is "$status" 75
+}
+
+# --- the end -----------------------------------------------------------------
+
+@test "SIGTERM drains: the source first, the rest by its end" {
+    fill in 5000
+    spawn run dpp-run -v dpp-consume -t in -g g ! dpp-transform . ! \
+        dpp-produce -t out
+    wait_for has_values out 5000
+    stop run
+    is "$status" 0
+    is "$(cat run.err)" ""
+}
+
+@test "SIGTERM or SIGINT to the whole group drains as well, and once" {
+    for s in TERM INT; do
+        fill in 100
+        spawn run env --default-signal=INT dpp-run dpp-consume -t in -g g ! \
+            dpp-transform . ! dpp-produce -t "out.$s"
+        wait_for has_values "out.$s" 100
+        signal_group run "$s"
+        finish run
+        is "$status" 0
+        is "$(cat run.err)" ""
+        dpp-topic rm in
+    done
+}
+
+@test "SIGINT to dpp-run alone drains" {
+    fill in 100
+    spawn run env --default-signal=INT dpp-run dpp-consume -t in -g g ! \
+        dpp-produce -t out
+    wait_for has_values out 100
+    stop run INT
+    is "$status" 0
+    is "$(cat run.err)" ""
+}
+
+@test "a foreign source that dies of SIGTERM has ended as asked" {
+    spawn run dpp-run sh -c 'echo a; exec sleep 1000' ! \
+        sh -c 'cat >got; echo end >>got'
+    wait_for_text got a
+    stop run
+    is "$status" 0
+    is "$(cat got)" $'a\nend'
+}
+
+@test "a second SIGTERM ends it at once" {
+    spawn run dpp-run bash -c 'trap "" TERM; echo >started; sleep 1000 &
+        while :; do wait; done' ! cat
+    wait_for test -e started
+    kill -TERM "$(pid_of run)"
+    tick
+    LIMIT=5 stop run
+    is "$status" 75
+    has "$(cat run.err)" "did not end by itself"
+}
+
+@test "SIGTERM while it waits for the next start ends it with 0" {
+    spawn run dpp-run sh -c 'echo >>starts; exit 1' ! cat
+    wait_for_lines starts 5
+    stop run
+    is "$status" 0
+}
+
+@test "SIGHUP and SIGUSR1 reach the stages that are prepared, and kill none" {
+    fill in 10
+    spawn run dpp-run dpp-consume -t in -g g ! cat ! dpp-produce -t out
+    wait_for has_values out 10
+    local before
+    before=$(stages run)
+    kill -HUP "$(pid_of run)"
+    kill -USR1 "$(pid_of run)"
+    wait_for_text run.err "dpp-consume: in 10 "
+    wait_for_text run.err "dpp-produce: in 10 "
+    wait_for_text run.err "dpp-run: running, start 1"
+    is "$(stages run)" "$before"
+    stop run
+    is "$status" 0
+}
+
+# --- readiness ---------------------------------------------------------------
+
+@test "READY=1 is passed on when all dpp stages are ready, and once" {
+    listen
+    fill in 10
+    NOTIFY_SOCKET=$socket spawn run dpp-run --ready-fd 9 dpp-consume \
+        -t in -g g ! cat ! dpp-produce -t out 9>ready
+    wait_for_text ear.out READY=1
+    wait_for_lines ready 1
+    kill -9 "$(stage_named run cat)"
+    wait_for_text ear.out "STATUS=cat (stage 2) was killed by SIGKILL"
+    wait_for_text ear.out "STATUS=running, start 2"
+    stop run
+    wait_for_text ear.out STOPPING=1
+    is "$(grep -c READY=1 ear.out)" 1
+    has_not "$(cat ear.out)" X_DPP
+    stop ear
+}
+
+@test "READY=1 waits for the sink" {
+    listen
+    dpp-topic create in
+    NOTIFY_SOCKET=$socket spawn run dpp-run dpp-consume -t in -g g ! \
+        sh -c 'until [ -e go ]; do sleep 0.1; done; exec cat' ! \
+        dpp-produce -t out
+    wait_for stages_are run 3
+    tick
+    has_not "$(cat ear.out)" READY=1
+    touch go
+    wait_for_text ear.out READY=1
+    stop run
+    stop ear
+}
+
+@test "a watchdog is fed" {
+    listen
+    NOTIFY_SOCKET=$socket WATCHDOG_USEC=100000 spawn run dpp-run sleep 1000 ! cat
+    wait_for eval '[ "$(grep -c WATCHDOG=1 ear.out)" -gt 3 ]'
+    stop run
+    stop ear
+}
+
+@test "sockets passed by a supervisor are the source's, at each start" {
+    spawn run bash -c 'LISTEN_PID=$$ LISTEN_FDS=1 exec dpp-run sh -c "
+        [ \$LISTEN_PID = \$\$ ] && echo \$LISTEN_FDS >>source; exit 1" ! \
+        sh -c "echo +\$LISTEN_PID+\$LISTEN_FDS+ >>sink"'
+    wait_for_lines source 2
+    stop run
+    is "$(head -n 1 sink)" +++
+}
+
+# --- poison ------------------------------------------------------------------
+
+# Dies of event 13: status, or signal by name.
+deadly() {
+    program deadly <<'END'
+#!/usr/bin/python3 -u
+import os, signal, sys
+how = sys.argv[1]
+for line in sys.stdin:
+    if '"data":13,' in line and not line.startswith('{"dpp":'):
+        if how.isdigit():
+            os._exit(int(how))
+        os.kill(os.getpid(), getattr(signal, how))
+    sys.stdout.write(line)
+    sys.stdout.flush()
+END
+}
+without_13() {
+    seq 1 "$1" | grep -vx 13 | tr '\n' ' '
+}
+
+@test "an event that kills the filter goes to the dead letters, the rest flows" {
+    deadly
+    local how
+    for how in SIGSEGV 1 70; do
+        fill in 30
+        run dpp-run dpp-consume -t in -g g -e ! deadly "$how" ! \
+            dpp-produce -t "out.$how"
+        is "$status" 0
+        is "$(values "out.$how")" "$(without_13 30)"
+        is "$(values in.dead)" "13 "
+        has "$(dpp-consume -t in.dead -e)" '"deadreason":"crash-suspect: '
+        has "$output" "one event at a time"
+        dpp-topic rm in
+        dpp-topic rm in.dead
+    done
+}
+
+@test "an event is no suspect when the stage says try again, or was killed" {
+    deadly
+    fill in 30
+    local how
+    for how in 69 71 74 75 SIGTERM SIGKILL; do
+        spawn run dpp-run dpp-consume -t in -g g ! deadly "$how" ! \
+            dpp-produce -t out
+        wait_for eval '[ "$(grep -c "next start in" run.err)" -ge 5 ]'
+        has_not "$(cat run.err)" "one event at a time"
+        stop run
+        rm run.err
+    done
+    run dpp-topic show in.dead
+    is "$status" 69
+    run dpp-run dpp-consume -t in -g g -e ! cat ! dpp-produce -t out
+    is "$(values out)" "$(seq 1 30 | tr '\n' ' ')"
+}
+
+@test "kill -9 of the filter, each time while the same event is out, accuses no event" {
+    # Each crash is real and brings caution; then only kills from outside.
+    program slow <<'END'
+#!/usr/bin/python3 -u
+import os, sys
+for line in sys.stdin:
+    if '"data":13,' in line and not os.path.exists("go"):
+        if not os.path.exists("kill"):
+            os.abort()
+        os.kill(os.getpid(), 19)
+    sys.stdout.write(line)
+    sys.stdout.flush()
+END
+    fill in 30
+    spawn run dpp-run dpp-consume -t in -g g ! slow ! dpp-produce -t out
+    wait_for_text run.err "one event at a time"
+    touch kill
+    local n p
+    for n in 1 2 3 4 5 6; do
+        wait_for eval 'p=$(stage_named run slow) && [ -n "$p" ] &&
+            grep -q "^State:.T" /proc/$p/status'
+        kill -9 "$(stage_named run slow)"
+        wait_for eval '[ "$(grep -c SIGKILL run.err)" = '"$n"' ]'
+    done
+    touch go
+    wait_for has_values out 30
+    stop run
+    is "$(values out)" "$(seq 1 30 | tr '\n' ' ')"
+    run dpp-topic show in.dead
+    is "$status" 69
+}
