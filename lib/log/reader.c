@@ -33,7 +33,8 @@ struct log_reader {
     struct shared shared;
     int inotify;
     struct segment seg;
-    uint64_t next_base; /* of the segment behind; UINT64_MAX: seg is present */
+    uint64_t next_base; /* of the segment behind; UINT64_MAX: not known to be
+                           sealed */
     uint64_t byte;      /* of the next batch */
     uint64_t limit;     /* proved to be readable up to here */
     uint64_t offset;    /* of the next record */
@@ -112,7 +113,7 @@ static int expired(const struct log_reader *r, uint64_t offset, struct err *e)
 static int enter(struct log_reader *r, uint64_t offset, struct err *e)
 {
     struct segment seg;
-    const int rc = shared_segment(&r->shared, offset, &seg, &r->next_base, e);
+    const int rc = shared_segment(&r->shared, offset, &seg, e);
 
     if (rc < 0) {
         return -1;
@@ -122,6 +123,7 @@ static int enter(struct log_reader *r, uint64_t offset, struct err *e)
     }
     segment_close(&r->seg);
     r->seg = seg;
+    r->next_base = UINT64_MAX;
     r->byte = FORMAT_SEGMENT;
     r->limit = 0;
     r->offset = seg.head.base;
@@ -141,9 +143,10 @@ static int enter_again(struct log_reader *r, struct err *e)
     return 0;
 }
 
-/* The base of the segment behind a sealed one. Retention deletes the oldest
- * first: if this one still has its name, so has the next. Otherwise (deleted,
- * or replaced by one with the same base) look where this offset is now. */
+/* The base of the segment behind one that is sealed by now. Retention deletes
+ * the oldest first: if this one still has its name, so has the next. Otherwise
+ * (deleted, or replaced by one with the same base) look where this offset is
+ * now. */
 static int find_next(struct log_reader *r, struct err *e)
 {
     uint64_t *base;
@@ -448,6 +451,9 @@ int log_reader_find_time(struct log_reader *r, uint64_t ms, uint64_t *offset,
     *offset = synced.offset;
     if (segment_list(r->shared.dir, &base, &n, e) < 0) {
         return -1;
+    }
+    while (n > 1 && base[n - 1] > synced.base) {
+        n--;
     }
     const int rc = find_time(r, base, n, ms, offset, e);
     free(base);

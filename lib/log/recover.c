@@ -42,9 +42,8 @@ static bool same_file(const struct shared *s, const struct mark *m)
 {
     struct segment seg;
     struct err ignored;
-    uint64_t next;
 
-    if (shared_segment(s, UINT64_MAX, &seg, &next, &ignored) != 1) {
+    if (shared_segment(s, UINT64_MAX, &seg, &ignored) != 1) {
         return false;
     }
     const bool same = seg.head.tag == m->tag && segment_size(&seg) >= m->byte;
@@ -206,8 +205,7 @@ int recover(struct shared *s, struct err *e)
 {
     struct segment seg;
     struct survey v = {0};
-    uint64_t next;
-    int rc = shared_segment(s, UINT64_MAX, &seg, &next, e);
+    int rc = shared_segment(s, UINT64_MAX, &seg, e);
 
     if (rc <= 0) {
         return -1;

@@ -209,15 +209,12 @@ static void retain_from(const struct shared *s, const uint64_t *base,
     }
 }
 
-/* How many are certainly not the present one, nor one that is being made. */
-static size_t count_sealed(const struct shared *s, const uint64_t *base,
-                           size_t n)
+/* How many come before the present one. */
+static size_t count_sealed(uint64_t present, const uint64_t *base, size_t n)
 {
-    struct mark m;
     size_t i = 0;
 
-    shared_synced(s, &m);
-    while (i + 1 < n && base[i + 1] <= m.base) {
+    while (i + 1 < n && base[i + 1] <= present) {
         i++;
     }
     return i;
@@ -228,6 +225,7 @@ void retain(struct shared *s)
     const uint32_t n = s->meta.partitions;
     uint64_t *base = NULL;
     size_t segments;
+    struct mark present;
     struct err ignored;
 
     if ((s->meta.retain_bytes == 0 && s->meta.retain_ms == 0) ||
@@ -236,9 +234,10 @@ void retain(struct shared *s)
     }
     uint64_t *read = mem_alloc(n * sizeof *read);
     memset(read, 0xff, n * sizeof *read);
+    shared_synced(s, &present);
     if (all_groups(s, read) &&
         segment_list(s->dir, &base, &segments, &ignored) == 0) {
-        retain_from(s, base, count_sealed(s, base, segments), read);
+        retain_from(s, base, count_sealed(present.base, base, segments), read);
     }
     free(base);
     free(read);

@@ -23,7 +23,10 @@ struct segment {
 
 #define SEGMENT_NONE ((struct segment){.fd = -1})
 
-/* The bases of all segments of a folder, rising. Caller frees. */
+/* The bases of the segments of a folder, rising. Caller frees. Complete as to
+ * those that existed before the call; of two that are made meanwhile it may
+ * hold the later one alone, so neighbours are neighbours only below a base that
+ * was known to be there. */
 int segment_list(const char *dir, uint64_t **base, size_t *n, struct err *);
 
 /* 1 open, 0 there is no such file, -1 (74: its head is damaged or it belongs

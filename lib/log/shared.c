@@ -146,7 +146,7 @@ void shared_synced(const struct shared *s, struct mark *m)
 /* Retention may delete a segment between the listing and the opening: the next
  * listing does not have it any more. */
 int shared_segment(const struct shared *s, uint64_t offset, struct segment *seg,
-                   uint64_t *next, struct err *e)
+                   struct err *e)
 {
     for (;;) {
         uint64_t *base;
@@ -158,7 +158,6 @@ int shared_segment(const struct shared *s, uint64_t offset, struct segment *seg,
         for (i = n; i > 0 && base[i - 1] > offset; i--) {
         }
         const uint64_t b = i > 0 ? base[i - 1] : 0;
-        *next = i < n ? base[i] : UINT64_MAX;
         free(base);
         if (n == 0) {
             return err_set(e, STATUS_IO, "%s: has no segment", s->dir);

@@ -41,11 +41,10 @@ void shared_close(struct shared *);
 void shared_appended(const struct shared *, struct mark *);
 void shared_synced(const struct shared *, struct mark *);
 
-/* Open the segment with the greatest base that is not above offset; *next gets
- * the base of the one behind it (UINT64_MAX: it is the last). 1, 0 if offset
- * lies before the oldest, -1. */
+/* Open the segment with the greatest base that is not above offset. 1, 0 if
+ * offset lies before the oldest, -1. */
 int shared_segment(const struct shared *, uint64_t offset, struct segment *,
-                   uint64_t *next, struct err *);
+                   struct err *);
 
 /* DIR/KIND/NAME, for whoever knows no topic; caller frees. */
 char *store_path(struct log *, const char *kind, const char *name);

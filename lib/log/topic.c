@@ -176,10 +176,13 @@ int log_topic_stat(struct log *log, const char *topic, struct log_stat *st,
     if (shared_open(&s, log, topic, e) < 0) {
         return -1;
     }
+    shared_synced(&s, &synced);
     if (segment_list(s.dir, &base, &n, e) < 0) {
         goto out;
     }
-    shared_synced(&s, &synced);
+    while (n > 0 && base[n - 1] > synced.base) {
+        n--;
+    }
     *st = (struct log_stat){
         .begin = n > 0 ? base[0] : synced.offset,
         .end = synced.offset,
