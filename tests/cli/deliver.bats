@@ -1,67 +1,23 @@
 #!/usr/bin/env bats
-# dpp-deliver against an endpoint that does what a file tells it.
+# dpp-deliver: requests, answers, secrets, arguments.
+# shellcheck disable=SC2154,SC2016 # the helpers set them; jq's $
 load helper
-# shellcheck disable=SC2154 # the helper sets them
+load deliver
 
 setup() {
-    common_setup
-    export DPP_BROKER=log:$T/store
+    deliver_setup
 }
 
 teardown() {
     common_teardown
 }
 
-# endpoint [OPTION…]: $url; $T/record, $T/bytes and $T/control belong to it.
-endpoint() {
-    rm -f "$T/port"
-    spawn endpoint "$BUILD/bench/httpsink" -p "$T/port" -w "$T/record" \
-        -b "$T/bytes" -c "$T/control" "$@"
-    wait_for test -s "$T/port"
-    port=$(cat "$T/port")
-    url=http://127.0.0.1:$port/hook
-}
-
-# events FROM TO [KEYS]: event lines; the key of event N is k(N mod KEYS).
-events() {
-    awk -v from="$1" -v to="$2" -v keys="${3:-0}" 'BEGIN {
-        for (i = from; i <= to; i++) {
-            key = keys ? sprintf(",\"partitionkey\":\"k%d\"", i % keys) : ""
-            printf "{\"specversion\":\"1.0\",\"id\":\"e%d\",\"source\":\"/t\"," \
-                "\"type\":\"t\"%s,\"data\":{\"n\":%d,\"f\":0.10}}\n", i, key, i
-        }
-    }'
-}
-
-# The key in a header, for the record; plain for events that may have none.
-deliver() {
-    plain -H 'X-Key: {partitionkey}' "$@"
-}
-plain() {
-    run --separate-stderr dpp-deliver -s "$T/retry" "$@"
-}
-
-# accepted: ids in the order in which they were accepted
-accepted() {
-    awk '$2 == 200 { print $4 }' "$T/record"
-}
-
-# in_order: the ids of each key rise, in the order of their acceptance
-in_order() {
-    awk '$2 == 200 { n = substr($4, 2) + 0
-        if (n <= last[$3]) { print $3 ": " n " behind " last[$3]; bad = 1 }
-        last[$3] = n } END { exit bad }' "$T/record"
-}
-
-dead() {
-    dpp-consume -t "${1:-deliver.dead}" -e 2>"$T/consume.err"
-}
-
 @test "the body is the value byte for byte, and the headers say what it is" {
     endpoint
-    cat >in <<'END'
-{"specversion":"1.0","id":"a b/é","source":"/s%","type":"t","time":"2026-01-02T03:04:05Z","datacontenttype":"application/x+json","data":{"n":1e2,"m":0.10,"x":"\u0000"}}
-END
+    data='{"n":1e2,"m":0.10,"x":"\u0000"}'
+    event 'a b/é' "$(printf '%s,' '"time":"2026-01-02T03:04:05Z"' \
+        '"datacontenttype":"application/x+json"')"'"data":'"$data" |
+        sed 's|"/s"|"/s%"|' >in
     plain "$url" <in
     is "$status" 0
     has "$(cat bytes)" 'POST /hook HTTP/1.1'
@@ -71,22 +27,22 @@ END
     has "$(cat bytes)" 'ce-time: 2026-01-02T03:04:05Z'
     has "$(cat bytes)" 'ce-type: t'
     has_not "$(cat bytes)" 'Expect'
-    is "$(tail -n 1 bytes)" '{"n":1e2,"m":0.10,"x":"\u0000"}'
+    is "$(tail -n 1 bytes)" "$data"
     is "$(grep -ci '^idempotency-key: [0-9a-f]\{32\}' bytes)" 1
 }
 
 @test "base 64, an empty value and a tombstone arrive as they are" {
     endpoint
-    cat >in <<'END'
-{"specversion":"1.0","id":"1","source":"/s","type":"t","partitionkey":"","data_base64":"AP8K"}
-{"specversion":"1.0","id":"2","source":"/s","type":"t","partitionkey":"","data_base64":""}
-{"specversion":"1.0","id":"3","source":"/s","type":"t","partitionkey":""}
-END
+    {
+        event 1 '"partitionkey":"","data_base64":"AP8K"'
+        event 2 '"partitionkey":"","data_base64":""'
+        event 3 '"partitionkey":""'
+    } >in
     deliver "$url" <in
     is "$status" 0
     is "$(grep -ac 'Content-Length: 0' bytes)" 2
     is "$(grep -ac 'Content-Type: application/json' bytes)" 2
-    is "$(python3 -c 'print(b"\r\n\r\n\x00\xff\n" in open("bytes","rb").read())')" True
+    LC_ALL=C grep -qaP '^\x00\xff$' bytes
 }
 
 @test "the Idempotency-Key stays the same for an event and differs between events" {
@@ -94,7 +50,8 @@ END
     events 1 2 1 >in
     deliver "$url" <in
     deliver "$url" <in
-    is "$(grep -a Idempotency bytes | sort | uniq -c | awk '{print $1}' | xargs)" "2 2"
+    is "$(grep -a Idempotency bytes | sort | uniq -c |
+        awk '{print $1}' | xargs)" "2 2"
 }
 
 @test "permanent refusals become dead letters with their reason, and the stream goes on" {
@@ -142,7 +99,7 @@ END
         n=$(wc -l <record)
         rm control
         kill -HUP "$(pid_of t)"
-        wait_for eval "[ \$(accepted | wc -l) -ge 10 ]"
+        wait_for has_accepted 10
         [ "$n" -le $((16 + 1)) ]
         exec 8>&-
         finish t
@@ -166,97 +123,11 @@ END
     is "$(accepted | sort -u | wc -l)" 10
 }
 
-@test "keys keep their order with 16 requests in flight, over exactly 16 connections" {
-    endpoint -d 1
-    events 1 4000 40 >in
-    deliver -j 16 "$url" <in
-    is "$status" 0
-    is "$(accepted | wc -l)" 4000
-    in_order
-    stop endpoint
-    is "$(tail -n 1 endpoint.out)" "4000 requests, 16 connections"
-}
-
-@test "a failing key is parked, its later events never overtake, and the next start delivers them" {
-    endpoint -f k3=500
-    events 1 2000 20 >in
-    deliver "$url" <in
-    is "$status" 0
-    has "$stderr" "100 events of 1 keys stay deferred in $T/retry"
-    is "$(accepted | wc -l)" 1900
-    in_order
-    [ "$(grep -c ' 500 k3 ' record)" -lt 10 ]
-    stop endpoint
-    endpoint
-    deliver "$url" </dev/null
-    is "$status" 0
-    is "$(accepted | wc -l)" 2000
-    in_order
-    deliver "$url" </dev/null
-    is "$stderr" ""
-    is "$(accepted | wc -l)" 2000
-}
-
-@test "events of a parked key that come while it is delivered stay behind" {
-    endpoint -f k1=503
-    mkfifo t.in
-    exec 8<>t.in
-    spawn t dpp-deliver -s "$T/retry" -H 'X-Key: {partitionkey}' \
-        --retry '50ms*' "$url" 8>&-
-    events 1 400 2 >&8
-    wait_for_text t.err parked
-    echo 200 >control
-    events 401 800 2 >&8
-    exec 8>&-
-    finish t
-    is "$status" 0
-    is "$(accepted | wc -l)" 800
-    in_order
-}
-
-@test "one key of 1,000 that always fails costs the others less than a tenth" {
-    rate() {
-        endpoint -d 4 "$@"
-        : >record
-        events 1 8000 1000 | dpp-deliver -q -s "$T/retry.$#" \
-            -H 'X-Key: {partitionkey}' "$url"
-        stop endpoint
-        awk '$2 == 200 { if (!n++) first = $1; last = $1 }
-            END { print int(n * 1000 / (last - first + 1)) }' record
-    }
-    for _ in 1 2 3; do
-        with=$(rate -f k7=500)
-        without=$(rate)
-        [ $((with * 10)) -lt $((without * 9)) ] || return 0
-    done
-    echo "with: $with/s, without: $without/s"
-    return 1
-}
-
-@test "a parked event that goes on failing is given up by the schedule and by age" {
-    endpoint -f k0=500
-    events 1 200 4 >in
-    deliver --retry 20ms,20ms "$url" <in
-    is "$status" 0
-    mkfifo t.in
-    exec 8<>t.in
-    spawn t dpp-deliver -q -s "$T/retry" -H 'X-Key: {partitionkey}' \
-        --retry 10ms,10ms "$url" 8>&-
-    events 201 400 4 >&8
-    wait_for eval '[ "$(dead | wc -l)" -ge 50 ]'
-    exec 8>&-
-    finish t
-    is "$status" 0
-    dead >letters
-    json @letters '.partitionkey == "k0"'
-    json @letters '.deadreason | startswith("gave up after 3 tries: 500")'
-}
-
 @test "Retry-After holds the whole endpoint, in seconds and as a date; garbage is ignored" {
     endpoint
     for after in 1 date; do
         # a date has whole seconds: two ahead are more than one
-        [ $after = 1 ] ||
+        [ "$after" = 1 ] ||
             after=$(date -u -d '+2 seconds' '+%a, %d %b %Y %H:%M:%S GMT')
         : >record
         echo "503 Retry-After: $after" >control
@@ -277,84 +148,6 @@ END
     rm control
     finish t
     is "$(accepted | xargs)" e1
-}
-
-@test "while nobody listens events wait, and are delivered in order when somebody does" {
-    port=$(free_port)
-    mkfifo t.in
-    exec 8<>t.in
-    spawn t dpp-deliver -s "$T/retry" -H 'X-Key: {partitionkey}' \
-        "http://127.0.0.1:$port/hook" 8>&-
-    events 1 500 10 >&8
-    wait_for_text t.err "down ("
-    endpoint -l "127.0.0.1:$port" 8>&-
-    LIMIT=40 wait_for eval '[ $(accepted | wc -l) -ge 500 ]'
-    exec 8>&-
-    finish t
-    is "$status" 0
-    in_order
-    is "$(accepted | wc -l)" 500
-    has_not "$(cat t.err)" parked
-    has "$(cat t.err)" "up again"
-}
-
-@test "at the end of the input a dead endpoint is waited for 5 s, then all is deferred" {
-    events 1 300 10 >in
-    port=$(free_port)
-    deliver "http://127.0.0.1:$port/hook" <in
-    is "$status" 0
-    has "$stderr" "300 events of 10 keys stay deferred"
-    endpoint -l "127.0.0.1:$port"
-    deliver "$url" </dev/null
-    is "$(accepted | wc -l)" 300
-    in_order
-}
-
-@test "SIGTERM defers what an endpoint does not take within 5 s; the segment ends with 0" {
-    endpoint
-    echo 1 >control
-    events 1 3000 10 | dpp-produce -t in
-    mkfifo d.in
-    spawn d dpp-deliver -s "$T/retry" -H 'X-Key: {partitionkey}' "$url"
-    spawn c sh -c "exec dpp-consume -t in -g g >d.in"
-    wait_for_lines record 10
-    kill -TERM "$(pid_of c)" "$(pid_of d)"
-    finish c
-    is "$status" 0
-    finish d
-    is "$status" 0
-    has "$(cat d.err)" "3000 events of 10 keys stay deferred"
-    rm control
-    : >record
-    dpp-consume -t in -g g -e | dpp-deliver -s "$T/retry" \
-        -H 'X-Key: {partitionkey}' "$url"
-    is "$(accepted | sort -u | wc -l)" 3000
-    in_order
-}
-
-@test "a retry store has one owner: a second process ends with 75 and names the first" {
-    endpoint
-    mkfifo t.in
-    exec 8<>t.in
-    spawn t dpp-deliver -s "$T/retry" "$url" 8>&-
-    first=$pid
-    events 1 1 >&8
-    wait_for_lines record 1
-    events 2 2 >in
-    run --separate-stderr dpp-deliver -s "$T/retry" "$url" <in
-    is "$status" 75
-    has "$stderr" "process $first"
-    exec 8>&-
-    finish t
-}
-
-@test "by default each URL has a retry store of its own below the state folder" {
-    events 1 3 1 >in
-    run dpp-deliver "http://127.0.0.1:$(free_port)/a?token=1" <in
-    is "$status" 0
-    [ -e "$XDG_STATE_HOME"/dpp/deliver/*/lock ]
-    run grep -r token= "$XDG_STATE_HOME"/dpp/deliver
-    is "$status" 1
 }
 
 @test "a secret comes from a private file, is read again at SIGHUP, and is in no log" {
@@ -387,15 +180,15 @@ END
 
 @test "places are filled, encoded in a URL, and refused where they would inject" {
     endpoint
-    cat >in <<'END'
-{"specversion":"1.0","id":"1","source":"/s","type":"t","partitionkey":"","data":{"id":"a/b ?&é","n":12345678901234567890}}
-{"specversion":"1.0","id":"2","source":"/s","type":"t","partitionkey":"","data":{"id":"x\r\nEvil: 1","n":1}}
-{"specversion":"1.0","id":"3","source":"/s","type":"t","partitionkey":"","data":{"id":"..","n":1}}
-{"specversion":"1.0","id":"4","source":"/s","type":"t","partitionkey":"","data":{"id":null,"n":1}}
-{"specversion":"1.0","id":"5","source":"/s","type":"t","partitionkey":"","data":{"id":"","n":1}}
-{"specversion":"1.0","id":"6","source":"/s","type":"t","partitionkey":"","data_base64":"eyAiaWQiOiAiaW4gNjQiLCAibiI6IHRydWUgfQo="}
-{"specversion":"1.0","id":"7","source":"/s","type":"t\u0000\n","partitionkey":"","data":{"id":"{}","n":[]}}
-END
+    {
+        event 1 '"data":{"id":"a/b ?&é","n":12345678901234567890}'
+        event 2 '"data":{"id":"x\r\nEvil: 1","n":1}'
+        event 3 '"data":{"id":"..","n":1}'
+        event 4 '"data":{"id":null,"n":1}'
+        event 5 '"data":{"id":"","n":1}'
+        event 6 '"data_base64":"eyAiaWQiOiAiaW4gNjQiLCAibiI6IHRydWUgfQo="'
+        event 7 '"data":{"id":"{}","n":[]}'
+    } >in
     plain -H 'X-N: <{data.n}>' "${url%hook}u/{data.id}?q={data.id}" <in
     is "$status" 0
     has "$(cat bytes)" "POST /u/a%2Fb%20%3F%26%C3%A9?q=a%2Fb%20%3F%26%C3%A9 "
