@@ -259,7 +259,8 @@ static void test_random_over(uint64_t seed)
         const struct slice raw = {start, b.n - (size_t)(start - b.p)};
         jv old = parse(raw);
         jq_start(jq, jv_copy(old), 0);
-        for (jv now; jv_is_valid(now = jq_next(jq)); jv_free(now)) {
+        jv now;
+        for (; jv_is_valid(now = jq_next(jq)); jv_free(now)) {
             buf_clear(&out);
             const int rc = over_print(&over, now, old, raw);
             const bool valid = rc >= 0 && json_valid(buf_slice(&out)) &&
@@ -275,6 +276,7 @@ static void test_random_over(uint64_t seed)
             }
             jv_free(read);
         }
+        jv_free(now);
         jv_free(old);
     }
     unit_check(wrong == 0 && runs > ROUNDS / 4,
