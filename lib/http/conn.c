@@ -161,7 +161,6 @@ static void answer(struct conn *c, unsigned status, const struct http_field *f,
 
 static void refuse(struct conn *c, unsigned status)
 {
-    c->server->stats.refused++;
     c->close = true;
     answer(c, status, NULL, 0, (struct slice){0});
 }
@@ -219,7 +218,6 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 static void dispatch(struct conn *c)
 {
-    c->server->stats.requests++;
     set_state(c, CONN_WAITING);
     c->server->conf.handle(c->server->conf.arg, &c->exchange);
 }
@@ -364,7 +362,6 @@ void conn_open(struct http_server *s, int fd, const struct sockaddr_in6 *peer)
     http_parser_init(&c->parser, &c->in, s->conf.max_body);
     TAILQ_INSERT_TAIL(&s->idle, c, link);
     s->open++;
-    s->stats.accepted++;
     (void)event_assign(&c->read_event, s->base, fd,
                        EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, on_readable,
                        c);

@@ -60,7 +60,6 @@ struct http_server {
     uint64_t short_told_us; /* when a shortage was told last */
     unsigned open;
     uint64_t inflight;
-    struct http_server_stats stats;
     struct conn_list idle;
     struct conn_list busy;
     uint64_t date_s;

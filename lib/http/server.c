@@ -263,21 +263,13 @@ void http_server_drain(struct http_server *s)
 
 unsigned http_server_busy(const struct http_server *s)
 {
-    const struct conn *c;
     unsigned n = 0;
 
-    TAILQ_FOREACH(c, &s->busy, link)
-    {
+    for (const struct conn *c = TAILQ_FIRST(&s->busy); c != NULL;
+         c = TAILQ_NEXT(c, link)) {
         n += c->state != CONN_LINGER;
     }
     return n;
-}
-
-void http_server_stats(const struct http_server *s,
-                       struct http_server_stats *out)
-{
-    *out = s->stats;
-    out->open = s->open;
 }
 
 /* --- exchanges ---------------------------------------------------------- */

@@ -54,14 +54,6 @@ void http_server_drain(struct http_server *);
 /* Connections with a request or an answer under way. */
 unsigned http_server_busy(const struct http_server *);
 
-struct http_server_stats {
-    uint64_t accepted;
-    uint64_t requests; /* complete ones */
-    uint64_t refused;  /* by the parser or a limit */
-    unsigned open;
-};
-void http_server_stats(const struct http_server *, struct http_server_stats *);
-
 /* --- an exchange: a request that waits for its answer -------------------- */
 
 struct http_exchange {

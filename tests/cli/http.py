@@ -4,6 +4,7 @@
     http.py raw PORT [--keep]         standard input as it is; until the server
                                       closes (--keep: or a second of silence)
     http.py pieces PORT               the same, a byte at a time
+    http.py half PORT                 the same, and we send no more
     http.py drip PORT HEAD SECONDS    a header that never ends, then one byte
                                       each half second; how long we were let
     http.py body PORT SECONDS         the same with a body
@@ -45,6 +46,13 @@ def raw(port, keep=None):
     s = connect(port)
     s.sendall(sys.stdin.buffer.read())
     show(read_all(s, 1 if keep else 15))
+
+
+def half(port):
+    s = connect(port)
+    s.sendall(sys.stdin.buffer.read())
+    s.shutdown(socket.SHUT_WR)
+    show(read_all(s))
 
 
 def pieces(port):
