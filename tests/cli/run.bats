@@ -376,7 +376,8 @@ END
 
 @test "a watchdog is fed" {
     listen
-    NOTIFY_SOCKET=$socket WATCHDOG_USEC=100000 spawn run dpp-run sleep 1000 ! cat
+    NOTIFY_SOCKET=$socket WATCHDOG_USEC=100000 spawn run \
+        dpp-run sleep 1000 ! cat
     wait_for eval '[ "$(grep -c WATCHDOG=1 ear.out)" -gt 3 ]'
     stop run
     stop ear
