@@ -1,21 +1,23 @@
 /* dpp-produce: events from standard input into a topic.
  *
- * A mark of the input is one atomic batch of the topic, with the position in
- * it; it is terminal when the batch is on the disk, which a thread of the
- * topic's writer sees to. While the disk is full nothing is read. */
+ * The marks of one bout of input are one atomic batch of the topic, with the
+ * last position in it. They are terminal when it is on the disk, which a
+ * thread of the topic's writer sees to while the next bout is read. While the
+ * disk is full nothing is read. */
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "record/event.h"
+#include "record/pos.h"
 #include "stage/sink.h"
 #include "topic/dead.h"
 #include "topic/topic.h"
 
-enum { UNSYNCED = 256, FULL_RETRY_MS = 1000 };
+enum { UNSYNCED = 256, FULL_RETRY_MS = 1000, BATCH = 1 << 20 };
 
-/* A mark that is written but not known to be durable. */
+/* A batch that is written but not known to be durable. */
 struct written {
     uint64_t ticket;
     uint64_t seq;
@@ -33,14 +35,15 @@ struct produce {
     struct topic_writer *writer;
     struct dead_letters *dead;
     struct buf name; /* of the run's position, may be empty */
-    uint64_t events; /* since the last mark */
+    uint64_t events; /* since the last batch: */
+    uint64_t cut;    /* of these, before the last mark */
     uint64_t died;
+    uint64_t seq; /* marks up to this are to be written; 0: none */
+    struct buf pos;
     struct written ring[UNSYNCED];
     size_t head;
     size_t n;
-    bool full; /* this mark waits for room on the disk: */
-    uint64_t full_seq;
-    struct buf full_pos;
+    bool full; /* the disk; what is to be written waits */
     bool warned;
 };
 
@@ -122,13 +125,13 @@ static void say_full(struct produce *p)
 }
 
 /* Dead letters first: the position must not overtake them. */
-static int commit(struct produce *p, uint64_t seq, struct slice pos,
-                  struct err *e)
+static int commit(struct produce *p, struct err *e)
 {
     int rc = dead_sync(p->dead, e);
 
     if (rc == 0) {
-        rc = topic_writer_commit(p->writer, buf_slice(&p->name), pos, e);
+        rc = topic_writer_commit(p->writer, buf_slice(&p->name),
+                                 buf_slice(&p->pos), e);
     }
     if (rc < 0) {
         return -1;
@@ -139,26 +142,29 @@ static int commit(struct produce *p, uint64_t seq, struct slice pos,
         return 0;
     }
     p->ring[(p->head + p->n++) % UNSYNCED] =
-        (struct written){topic_writer_ticket(p->writer), seq, p->events};
+        (struct written){topic_writer_ticket(p->writer), p->seq, p->cut};
     sink_count(p->sink, SINK_DEAD, p->died);
-    p->events = 0;
     p->died = 0;
+    p->events -= p->cut;
+    p->cut = 0;
+    p->seq = 0;
+    buf_clear(&p->pos);
     return 0;
 }
 
 static int mark(void *ctx, uint64_t seq, struct slice pos, struct err *e)
 {
     struct produce *p = ctx;
+    const size_t bytes = topic_writer_cut(p->writer);
 
-    if (commit(p, seq, pos, e) < 0) {
-        return -1;
+    p->seq = seq;
+    p->cut = p->events;
+    if (p->pos.n == 0) {
+        buf_append_slice(&p->pos, pos);
+    } else if (pos.n > 0) {
+        pos_merge(&p->pos, pos);
     }
-    if (p->full) {
-        p->full_seq = seq;
-        buf_clear(&p->full_pos);
-        buf_append_slice(&p->full_pos, pos);
-    }
-    return 0;
+    return bytes >= BATCH ? commit(p, e) : 0;
 }
 
 static int work(void *ctx, const struct pollfd *fds, size_t n, struct err *e)
@@ -169,7 +175,7 @@ static int work(void *ctx, const struct pollfd *fds, size_t n, struct err *e)
 
     (void)fds;
     (void)n;
-    if (p->full && commit(p, p->full_seq, buf_slice(&p->full_pos), e) < 0) {
+    if (p->seq > 0 && p->n < UNSYNCED && commit(p, e) < 0) {
         return -1;
     }
     if (p->n == 0) {
@@ -219,7 +225,7 @@ static void close_topic(void *ctx)
     topic_writer_close(p->writer);
     topic_store_close(p->store);
     buf_release(&p->name);
-    buf_release(&p->full_pos);
+    buf_release(&p->pos);
 }
 
 int main(int argc, char **argv)

@@ -34,6 +34,7 @@ struct topic_backend {
                struct slice keys, struct buf *pos, struct err *);
     void (*add)(struct topic_writer *, const struct slice part[2],
                 struct slice key);
+    size_t (*cut)(struct topic_writer *);
     int (*commit)(struct topic_writer *, struct slice name, struct slice pos,
                   struct err *);
     void (*drop)(struct topic_writer *);

@@ -21,6 +21,8 @@ struct local_writer {
     struct log_entry *entry;
     size_t n;
     size_t cap;
+    bool was_cut;
+    size_t cut; /* entries before the last cut */
 };
 
 struct topic_writer *local_writer_open(struct topic_store *store,
@@ -89,26 +91,50 @@ void local_writer_add(struct topic_writer *base, const struct slice part[2],
     buf_append_slice(&w->bytes, part[1]);
 }
 
+size_t local_writer_cut(struct topic_writer *base)
+{
+    struct local_writer *w = (struct local_writer *)base;
+
+    w->was_cut = true;
+    w->cut = w->n;
+    return w->bytes.n;
+}
+
+/* The first n are written: move the rest to the front. */
+static void forget(struct local_writer *w, size_t n)
+{
+    const size_t bytes = n < w->n ? w->v[n].at : w->bytes.n;
+
+    for (size_t i = n; i < w->n; i++) {
+        w->v[i - n] = w->v[i];
+        w->v[i - n].at -= bytes;
+    }
+    w->n -= n;
+    buf_consume(&w->bytes, bytes);
+    buf_shrink(&w->bytes, (size_t)1 << 20);
+    w->was_cut = false;
+    w->keyless = (w->keyless + 1) % w->partitions;
+}
+
 int local_writer_commit(struct topic_writer *base, struct slice name,
                         struct slice pos, struct err *e)
 {
     struct local_writer *w = (struct local_writer *)base;
+    const size_t n = w->was_cut ? w->cut : w->n;
 
-    if (w->n == 0 && pos.n == 0) {
+    if (n == 0 && pos.n == 0) {
+        w->was_cut = false;
         return 0;
     }
-    for (size_t i = 0; i < w->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         w->entry[i] = (struct log_entry){
             .partition = w->v[i].partition,
             .part = {{w->bytes.p + w->v[i].at, w->v[i].n}, {"", 0}},
         };
     }
-    const int rc = log_writer_append(w->log, w->entry, w->n, name, pos, e);
+    const int rc = log_writer_append(w->log, w->entry, n, name, pos, e);
     if (rc == 0) {
-        w->n = 0;
-        buf_clear(&w->bytes);
-        buf_shrink(&w->bytes, (size_t)1 << 20);
-        w->keyless = (w->keyless + 1) % w->partitions;
+        forget(w, n);
     }
     return rc;
 }
@@ -117,8 +143,7 @@ void local_writer_drop(struct topic_writer *base)
 {
     struct local_writer *w = (struct local_writer *)base;
 
-    w->n = 0;
-    buf_clear(&w->bytes);
+    forget(w, w->n);
 }
 
 uint64_t local_writer_ticket(const struct topic_writer *base)

@@ -196,6 +196,11 @@ void topic_writer_add_line(struct topic_writer *w, struct slice line,
     w->backend->add(w, part, key);
 }
 
+size_t topic_writer_cut(struct topic_writer *w)
+{
+    return w->backend->cut(w);
+}
+
 int topic_writer_commit(struct topic_writer *w, struct slice name,
                         struct slice pos, struct err *e)
 {

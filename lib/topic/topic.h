@@ -45,8 +45,12 @@ void topic_writer_add(struct topic_writer *, const struct event *);
 void topic_writer_add_line(struct topic_writer *, struct slice line,
                            struct slice key);
 
-/* Write what is gathered as one atomic batch, with the position of name (both
- * may be empty). 0; 1 the disk is full: nothing written, try again; -1. */
+/* What is gathered after this waits for another cut. Bytes before it. */
+size_t topic_writer_cut(struct topic_writer *);
+
+/* Write what is gathered up to the last cut (all, without one) as one atomic
+ * batch, with the position of name (both may be empty). 0; 1 the disk is full:
+ * nothing written, try again; -1. */
 int topic_writer_commit(struct topic_writer *, struct slice name,
                         struct slice pos, struct err *);
 
