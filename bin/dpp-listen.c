@@ -426,5 +426,7 @@ int main(int argc, char **argv)
         .close = close_listen,
     };
 
-    return source_main(&program, &ops, &l, argc, argv);
+    const int status = source_main(&program, &ops, &l, argc, argv);
+    free(l.keys.v);
+    return status;
 }

@@ -42,6 +42,7 @@ static uint64_t limit = UINT64_MAX;
 static uint64_t failed;
 static uint64_t broken;
 static unsigned live;
+static struct client *clients; /* all of them, in one array */
 
 /* Latencies in steps of 10 µs, up to 10 s. */
 static uint32_t histogram[HISTOGRAM];
@@ -153,14 +154,10 @@ static uint64_t quantile(double share)
     return 0;
 }
 
-static void open_client(void)
+static void open_client(struct client *c)
 {
-    struct client *c = calloc(1, sizeof *c);
     const int on = 1;
 
-    if (c == NULL) {
-        abort();
-    }
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(c->fd, (const struct sockaddr *)&target, sizeof target) < 0) {
         perror("httpload: connect");
@@ -262,9 +259,16 @@ int main(int argc, char **argv)
     }
     aim(optind < argc ? argv[optind] : "", bytes);
     poller = epoll_create1(EPOLL_CLOEXEC);
+    clients = calloc(connections, sizeof *clients);
+    if (clients == NULL) {
+        abort();
+    }
     for (unsigned i = 0; i < connections; i++) {
-        open_client();
+        open_client(&clients[i]);
     }
     run(seconds);
+    free(clients);
+    buf_release(&request);
+    buf_release(&fields);
     return failed > 0 || broken > 0;
 }
