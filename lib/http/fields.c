@@ -152,11 +152,6 @@ int http_check_target(struct http_parser *p)
 {
     const struct slice t = {p->buf->p + p->target.at, p->target.n};
 
-    if (slice_is(t, "*")) {
-        return slice_is(http_parser_method(p), "OPTIONS")
-                   ? 0
-                   : http_refuse(p, 400, "the target * is for OPTIONS only");
-    }
     if (t.n == 0 || t.p[0] != '/') {
         return http_refuse(p, 400, "the target is no path");
     }
@@ -203,6 +198,9 @@ static int check_length(struct http_parser *p, struct slice v)
         return http_refuse(p, 400, "two Content-Length fields");
     }
     p->has_length = true;
+    if (p->tab) {
+        return http_refuse(p, 400, "a tab beside Content-Length");
+    }
     uint64_t n = 0;
     for (size_t i = 0; i < v.n; i++) {
         if (v.p[i] < '0' || v.p[i] > '9') {
@@ -222,7 +220,7 @@ static int check_encoding(struct http_parser *p, struct slice v)
     if (p->chunked) {
         return http_refuse(p, 400, "two Transfer-Encoding fields");
     }
-    if (!http_name_is(v, "chunked")) {
+    if (p->tab || !http_name_is(v, "chunked")) {
         return http_refuse(p, 400, "Transfer-Encoding is not just chunked");
     }
     p->chunked = true;
@@ -279,6 +277,16 @@ int http_check_field(struct http_parser *p, struct slice name,
     for (size_t i = 0; i < sizeof framing / sizeof framing[0]; i++) {
         if (http_name_is(name, framing[i].name)) {
             return framing[i].check(p, value);
+        }
+    }
+    return 0;
+}
+
+int http_check_trailer(struct http_parser *p, struct slice name)
+{
+    for (size_t i = 0; i < sizeof framing / sizeof framing[0]; i++) {
+        if (http_name_is(name, framing[i].name)) {
+            return http_refuse(p, 400, "framing in a trailer");
         }
     }
     return 0;

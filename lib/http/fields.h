@@ -36,6 +36,9 @@ int http_check_target(struct http_parser *);
 int http_check_field(struct http_parser *, struct slice name,
                      struct slice value);
 
+/* A trailer of this name: it may not look like framing. */
+int http_check_trailer(struct http_parser *, struct slice name);
+
 /* The head as a whole, when it is complete. */
 int http_check_head(struct http_parser *);
 

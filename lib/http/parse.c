@@ -228,6 +228,7 @@ static const char *on_name(struct http_parser *p, const char *at,
         return bad(p, at, 400, "bad field name");
     }
     p->name = (struct http_span){p->mark, taken(p)};
+    p->tab = false;
     begin(p);
     return go(p, at, BLANK);
 }
@@ -236,7 +237,7 @@ static const char *on_blank(struct http_parser *p, const char *at,
                             const char *end)
 {
     while (at < end && (*at == ' ' || *at == '\t')) {
-        at++;
+        p->tab |= *at++ == '\t';
     }
     if (at < end) {
         p->state = VALUE;
@@ -263,13 +264,14 @@ static const char *on_value_lf(struct http_parser *p, const char *at,
         return bad(p, at, 400, "bare CR");
     }
     if (in_trailer(p)) {
+        const struct slice name = {p->buf->p + p->name.at, p->name.n};
         p->trailers++;
         p->buf->n = p->name.at;
-        return go(p, at, FIELD);
+        return checked(p, at, http_check_trailer(p, name), FIELD);
     }
     while (taken(p) > 0 && (p->buf->p[p->buf->n - 1] == ' ' ||
                             p->buf->p[p->buf->n - 1] == '\t')) {
-        p->buf->n--;
+        p->tab |= p->buf->p[--p->buf->n] == '\t';
     }
     p->field[p->fields][0] = p->name;
     p->field[p->fields][1] = (struct http_span){p->mark, taken(p)};

@@ -51,6 +51,7 @@ struct http_parser {
     bool has_length;
     bool has_host;
     bool empty_line; /* one was skipped */
+    bool tab;        /* beside the value under way */
     uint16_t digits; /* of the chunk size; of the version */
     uint16_t extension;
     uint32_t head;    /* bytes of head and trailers taken so far */
