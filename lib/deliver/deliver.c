@@ -220,7 +220,9 @@ static int take_event(void *ctx, const struct event *ev, struct err *e)
     (void)e;
     buf_init(&room);
     const struct slice key = lane_key(ev, &room);
-    if (d->deferring || store_find(d->store, key) != NULL) {
+    if (store_holds(d->store, lane_identity(&d->lanes, ev))) {
+        deliver_settle(d, j, SINK_DEFERRED);
+    } else if (d->deferring || store_find(d->store, key) != NULL) {
         store_put(d->store, key, lane_hash(&d->lanes, key), j, 0, 0);
     } else {
         struct lane *lane = lane_add(&d->lanes, key, j);

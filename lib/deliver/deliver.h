@@ -48,8 +48,8 @@
  *                                  terminal, by each crash
  *     event in the store, not      not terminal: it comes again
  *     yet synced
- *     synced, before the receipt   it comes again and is parked again, behind
- *                                  itself: twice, in order
+ *     synced, before the receipt   it comes again and is found there: deferred
+ *                                  already
  *     delivered from the store,    it is delivered from the store again
  *     its X not written
  *     dead letter synced, before   two dead letters

@@ -7,6 +7,7 @@
 #include "base/msg.h"
 #include "base/rand.h"
 #include "deliver/answer.h"
+#include "deliver/parked.h"
 #include "deliver/work.h"
 #include "record/event.h"
 
@@ -194,7 +195,7 @@ static int parked_failed(struct deliver *d, struct flight *f,
     } else if (o->action == ANSWER_DOWN && counts(d, f)) {
         endpoint_down(ep, o->why, o->now);
     } else if (o->action != ANSWER_DOWN && counts(d, f)) {
-        endpoint_failure(ep, store_hash(f->parked), false, o->why, o->now);
+        endpoint_failure(ep, f->parked->hash, false, o->why, o->now);
     }
     if (ep->state != ENDPOINT_UP) {
         store_again(d->store, f->parked, clock);
@@ -258,8 +259,7 @@ static int take_answer(struct deliver *d, const struct http_answer *a,
 {
     struct flight *f = a->tag;
     struct outcome o = {answer_judge(a), "", clock_mono_us()};
-    const uint64_t key =
-        f->lane != NULL ? f->lane->hash : store_hash(f->parked);
+    const uint64_t key = f->lane != NULL ? f->lane->hash : f->parked->hash;
     struct buf why;
     int rc = 0;
 

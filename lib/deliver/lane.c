@@ -81,6 +81,19 @@ struct slice lane_key(const struct event *ev, struct buf *room)
     return (struct slice){room->p + 1, room->n - 1};
 }
 
+uint64_t lane_identity(const struct lanes *l, const struct event *ev)
+{
+    const uint64_t *seed = l->by_key.seed;
+    const struct slice from = ev->dpporigin;
+    const uint64_t part[3] = {
+        siphash24(seed, ev->source.p, ev->source.n),
+        siphash24(seed, ev->id.p, ev->id.n),
+        from.p != NULL ? siphash24(seed, from.p, from.n) : 0,
+    };
+
+    return siphash24(seed, part, sizeof part);
+}
+
 uint64_t lane_hash(struct lanes *l, struct slice key)
 {
     return key.p != NULL ? siphash24(l->by_key.seed, key.p, key.n) | 1

@@ -62,6 +62,9 @@ struct job *lane_job(struct slice line, uint64_t mark);
  * cleared, if it has escapes. */
 struct slice lane_key(const struct event *, struct buf *room);
 
+/* Of source, id and where it came from: the same when it comes again. */
+uint64_t lane_identity(const struct lanes *, const struct event *);
+
 /* The same for each event of a key; the key may be NULL. */
 uint64_t lane_hash(struct lanes *, struct slice key);
 

@@ -1,5 +1,5 @@
 /* Which keys are parked: what the retry store holds, in memory, without the
- * events themselves. 32 bytes for each event, about 150 for each key. */
+ * events themselves. 40 bytes for each event, about 150 for each key. */
 #ifndef DELIVER_PARKED_H
 #define DELIVER_PARKED_H
 
@@ -11,6 +11,7 @@
 
 struct parked_event {
     uint64_t offset;   /* in the journal */
+    uint64_t identity; /* of the event, in this process */
     uint64_t age_ms;   /* of failing while others succeeded */
     uint64_t tried_ms; /* wall clock: last try, or when it was parked */
     uint32_t tries;

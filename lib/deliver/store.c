@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "deliver/deferral.h"
+#include "deliver/held.h"
 #include "deliver/journal.h"
 #include "deliver/lane.h"
 #include "deliver/parked.h"
@@ -29,6 +30,7 @@ struct waiting {
 struct store {
     struct journal *journal;
     struct parked_keys keys;
+    struct held held;
     struct lanes *hashes;
     struct waiting *waiting; /* a queue */
     size_t first;
@@ -94,6 +96,8 @@ static int load_event(struct loading *l, uint64_t offset,
                         (unsigned long long)offset);
     }
     const struct parked_event ev = {.offset = offset,
+                                    .identity =
+                                        lane_identity(s->hashes, &event),
                                     .tries = (uint32_t)d->tries,
                                     .age_ms = d->age_ms,
                                     .tried_ms = d->tried_ms,
@@ -101,6 +105,7 @@ static int load_event(struct loading *l, uint64_t offset,
     const struct slice key = lane_key(&event, &s->key);
     struct parked *p = parked_key(&s->keys, key, lane_hash(s->hashes, key));
     parked_add(&s->keys, p, &ev);
+    held_add(&s->held, ev.identity);
     if (l->n == l->cap) {
         l->cap = l->cap > 0 ? l->cap * 2 : 1024;
         l->where = mem_resize(l->where, l->cap * sizeof *l->where);
@@ -139,6 +144,7 @@ static void load_outcome(struct loading *l, uint64_t offset,
         msg_warn("retry store: record %llu speaks of %llu, which is not there",
                  (unsigned long long)offset, (unsigned long long)d->offset);
     } else if (d->kind == DEFERRAL_DONE) {
+        held_remove(&l->store->held, parked_head(w->parked)->identity);
         (void)parked_pop(&l->store->keys, w->parked);
         w->parked = NULL;
     } else {
@@ -212,6 +218,7 @@ void store_close(struct store *s)
         s->count--;
     }
     parked_release(&s->keys);
+    held_release(&s->held);
     buf_release(&s->key);
     free(s->waiting);
     free(s);
@@ -235,6 +242,11 @@ size_t store_waiting(const struct store *s)
 struct parked *store_find(struct store *s, struct slice key)
 {
     return parked_find(&s->keys, key);
+}
+
+bool store_holds(struct store *s, uint64_t identity)
+{
+    return held_ask(&s->held, identity);
 }
 
 /* --- deferring --------------------------------------------------------------
@@ -326,11 +338,6 @@ uint64_t store_due(const struct store *s)
     return d != NULL ? d->at : UINT64_MAX;
 }
 
-uint64_t store_hash(const struct parked *p)
-{
-    return p->hash;
-}
-
 static int read_event(struct store *s, uint64_t offset, struct slice *line,
                       struct err *e)
 {
@@ -397,6 +404,7 @@ void store_done(struct store *s, struct parked *p)
     s->sent--;
     (void)add(s, &(struct deferral){.kind = DEFERRAL_DONE,
                                     .offset = parked_head(p)->offset});
+    held_remove(&s->held, parked_head(p)->identity);
     if (parked_pop(&s->keys, p)) {
         return;
     }

@@ -45,6 +45,10 @@ size_t store_waiting(const struct store *);
 
 struct parked *store_find(struct store *, struct slice key);
 
+/* True if the store held this very event when it was opened, and still does:
+ * it has come again, and is deferred already. */
+bool store_holds(struct store *, uint64_t identity);
+
 /* Defer an event, behind those of its key; the job is the store's until it
  * comes back from store_durable(). tries > 0: it failed just now, and is due
  * at due_us (of the endpoint's clock); a key that is parked keeps its time. */
@@ -64,8 +68,7 @@ struct parked *store_next(struct store *, uint64_t now_us);
 /* When the next one is due; UINT64_MAX: never. */
 uint64_t store_due(const struct store *);
 
-/* Its head: key and the event's line, until the next call. */
-uint64_t store_hash(const struct parked *);
+/* The line of its head, until the next call. */
 int store_read(struct store *, struct parked *, struct slice *line,
                struct err *);
 

@@ -70,3 +70,12 @@ dead() {
 has_dead() {
     [ "$(dead deliver.dead | wc -l)" -ge "$1" ]
 }
+
+# first_in_order: no event of a key arrives for the first time behind a later
+# one of that key. Prints how many were repeated.
+first_in_order() {
+    awk '$2 == 200 { n = substr($4, 2) + 0
+        if (seen[n]++) { repeated++; next }
+        if (n < last[$3]) { print $3 ": " n " behind " last[$3]; bad = 1 }
+        last[$3] = n } END { print repeated + 0; exit bad }' "$T/record"
+}
