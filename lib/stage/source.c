@@ -6,7 +6,7 @@
  *   HELLO    hello is written, and again each second. Nothing is taken.
  *            connected -> ANSWER; 2 s after the pipe was read -> 69
  *   ANSWER   the sink is making itself ready, however long that takes.
- *            hi -> RUN
+ *            hi -> RUN; SIGTERM -> DRAIN
  *   RUN      take, write a batch and its mark in one write, read receipts.
  *            SIGTERM, SOURCE_END, SOURCE_AGAIN -> DRAIN
  *   DRAIN    what is taken leaves, then "end"; receipts come in. When the
@@ -246,6 +246,9 @@ static int take(struct source *s, struct err *e)
 
 static int take_hi(struct source *s, const struct control *c, struct err *e)
 {
+    if (s->state == DRAIN && !s->stage.ready) {
+        return 0; /* stopped before it was ready: "end" is on its way */
+    }
     if (s->state != ANSWER || c->v != 1) {
         return err_set(e, STATUS_STREAM, "hi out of turn");
     }
@@ -436,10 +439,8 @@ static int run(struct source *s, struct err *e)
         return -1;
     }
     for (;;) {
-        if (s->stage.terms > 0) {
-            if (s->state == HELLO || s->state == ANSWER) {
-                return 0; /* nothing was taken */
-            }
+        /* in HELLO a reader must answer first, so that it sees a clean end */
+        if (s->stage.terms > 0 && s->state != HELLO) {
             start_drain(s, false);
         }
         if (turn(s, e) < 0) {
