@@ -1,6 +1,7 @@
 /* How a segment ends: the pressure on its stages, and the judgement. The whole
  * is told in supervise.c. */
 #include <stdio.h>
+#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -153,6 +154,15 @@ static void end_for_good(struct supervisor *s, int status, const char *text)
     }
 }
 
+/* Somebody killed a segment that worked: no reason to wait longer. */
+static bool from_outside(const struct supervisor *s, size_t culprit, bool oom)
+{
+    const int wstatus = s->segment.end[culprit].wstatus;
+
+    return s->whole && !WIFEXITED(wstatus) && !oom &&
+           (WTERMSIG(wstatus) == SIGKILL || WTERMSIG(wstatus) == SIGTERM);
+}
+
 static int judge(struct supervisor *s, char *text, size_t size)
 {
     const struct segment *g = &s->segment;
@@ -168,7 +178,8 @@ static int judge(struct supervisor *s, char *text, size_t size)
                        how);
     }
     poison_end(&s->poison, poison_blame(g->end, s->ours, g->n, oom), lasted);
-    if (s->progress || lasted >= CALM_US) {
+    if (s->progress || lasted >= CALM_US ||
+        (status != STATUS_OK && from_outside(s, i, oom))) {
         backoff_reset(&s->backoff);
     }
     return status;

@@ -13,6 +13,7 @@ void hearing_ready(struct supervisor *s)
             return;
         }
     }
+    s->whole = true;
     if (!s->ready) {
         s->ready = true;
         notify_send("READY=1\nSTATUS=running");

@@ -78,7 +78,7 @@ static void start(struct supervisor *s)
 
     s->pressure = PRESSURE_NONE;
     s->free_us = 0;
-    s->stopping = s->progress = s->unanswered = false;
+    s->stopping = s->whole = s->progress = s->unanswered = false;
     s->oom = process_oom_kills();
     s->started_us = clock_mono_us();
     s->starts++;

@@ -38,6 +38,7 @@ struct supervisor {
     uint64_t started_us;
     unsigned long long oom; /* process_oom_kills() at the start */
     bool stopping;          /* the source says so */
+    bool whole;             /* all stages are ready */
     bool progress;
     bool unanswered;
     enum pressure pressure;

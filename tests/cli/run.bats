@@ -287,6 +287,20 @@ END
     done
 }
 
+@test "Ctrl-C at the terminal drains, and once" {
+    fill in 100
+    mkfifo run.in
+    exec 8<>run.in
+    spawn run env --default-signal=INT script -qec "dpp-run dpp-consume -t in \
+        -g g ! cat ! dpp-produce -t out; echo status \$?" /dev/null
+    wait_for has_values out 100
+    printf '\003' >&8
+    wait_for_text run.out "status "
+    exec 8>&-
+    finish run
+    is "$(tr -d '\r' <run.out)" "^Cstatus 0"
+}
+
 @test "SIGINT to dpp-run alone drains" {
     fill in 100
     spawn run env --default-signal=INT dpp-run dpp-consume -t in -g g ! \
@@ -356,6 +370,22 @@ END
     wait_for_text ear.out STOPPING=1
     is "$(grep -c READY=1 ear.out)" 1
     has_not "$(cat ear.out)" X_DPP
+    stop ear
+}
+
+@test "kills of a segment that works do not lengthen the pause" {
+    listen
+    dpp-topic create in
+    NOTIFY_SOCKET=$socket spawn run dpp-run dpp-consume -t in -g g ! \
+        dpp-produce -t out
+    wait_for_text ear.out READY=1
+    local n
+    for n in 2 3 4 5 6 7 8 9; do
+        kill -9 "$(stage_named run dpp-produce)"
+        wait_for_text ear.out "running, start $n"
+    done
+    is "$(grep -c "SIGKILL.*next start in 0.[01]" run.err)" 8
+    stop run
     stop ear
 }
 
