@@ -38,7 +38,7 @@ static int check_file_system(const char *dir, struct err *e)
         if (((uint64_t)fs.f_type & 0xffffffff) == REMOTE[i].magic) {
             return err_set(e, STATUS_CONFIG,
                            "%s: the log needs a local file system, this is %s "
-                           "(for several machines use -b kafka://…)",
+                           "(several machines need a broker, not a shared log)",
                            dir, REMOTE[i].name);
         }
     }

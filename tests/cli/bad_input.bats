@@ -39,9 +39,10 @@ PY
 PASS=8
 DEAD=7
 
-@test "dpp-produce: what is an event passes byte for byte, all else is dead with a reason" {
+@test "dpp-produce: an event passes byte for byte, all else is dead" {
     hostile in
-    run -0 --separate-stderr bash -c 'ulimit -v 400000; dpp-produce -t t <in'
+    run -0 --separate-stderr bash -c \
+        'ulimit -v 400000; dpp-produce -t t <in'
     dpp-consume -t t -e | sed 's/,"dpporigin":"[^"]*"//' >out
     is "$(wc -l <out)" $PASS
     head -n $PASS in >want
@@ -51,14 +52,15 @@ DEAD=7
     json @dead '.type == "dpp.invalid" and (.deadreason | length > 5)'
     is "$(jq -r .deadreason dead | grep -c 'larger than')" 1
     has "$(jq -r .deadreason dead)" "67108864 bytes"
-    has "$(jq -r .deadreason dead)" \
-        "sha256 $(head -c 67108864 /dev/zero | tr '\0' x | sha256sum | cut -d ' ' -f 1)"
+    sum=$(head -c 67108864 /dev/zero | tr '\0' x | sha256sum)
+    has "$(jq -r .deadreason dead)" "sha256 ${sum%% *}"
 }
 
-@test "dpp-transform: the same through a filter, and dead lines reach the dead letters" {
+@test "dpp-transform: the same through a filter" {
     hostile in
     run -0 --separate-stderr bash -c \
-        'ulimit -v 400000; set -o pipefail; dpp-transform . <in | dpp-produce -t t'
+        'ulimit -v 400000; set -o pipefail
+         dpp-transform . <in | dpp-produce -t t'
     dpp-consume -t t -e | sed 's/,"dpporigin":"[^"]*"//' >out
     head -n $PASS in >want
     same_file out want
@@ -72,16 +74,19 @@ DEAD=7
 }
 
 @test "a value larger than --max-event is dead, one that fits is not" {
-    python3 -c 'print("\"" + "x" * 1998 + "\""); print("\"" + "x" * 2047 + "\"")' |
+    python3 -c 'for n in 1998, 2047: print("\"" + "x" * n + "\"")' |
         dpp-produce -r -t t --max-event 2k
     is "$(dpp-consume -t t -e | wc -l)" 1
     is "$(dpp-consume -t t.dead -e | wc -l)" 1
 }
 
 @test "control lines in the middle of plain input are 65, not obeyed" {
-    run -65 bash -c "printf '%s\n' '$GOOD' '{\"dpp\":\"mark\",\"run\":\"x\",\"seq\":1,\"n\":1}' | dpp-produce -t t"
-    run -65 bash -c "printf '%s\n' '{\"dpp\":\"seventh\"}' | dpp-produce -t t"
-    run -65 bash -c "printf '%s\n' '{\"run\":\"x\",\"dpp\":\"end\"}' | dpp-produce -t t"
+    printf '%s\n' "$GOOD" '{"dpp":"mark","run":"x","seq":1,"n":1}' >in
+    run -65 bash -c 'dpp-produce -t t <in'
+    echo '{"dpp":"seventh"}' >in
+    run -65 bash -c 'dpp-produce -t t <in'
+    echo '{"run":"x","dpp":"end"}' >in
+    run -65 bash -c 'dpp-produce -t t <in'
     has "$output" "reorders"
 }
 
@@ -90,7 +95,7 @@ DEAD=7
     is "$(dpp-consume -t t -e -r)" '{"dpp":"end","run":"x"}'
 }
 
-@test "random bytes of any kind end in events or dead letters, never in a crash" {
+@test "random bytes end in events or dead letters, never in a crash" {
     for seed in 1 2 3 4 5; do
         python3 -c "
 import random, sys
@@ -103,7 +108,8 @@ for _ in range(400):
     sys.stdout.buffer.write(bytes(b) + b'\n')
 " >in
         n=$(tr -d '\000' <in | grep -ac .)
-        run -0 --separate-stderr bash -c 'dpp-transform . <in | dpp-produce -t t'
+        run -0 --separate-stderr bash -c \
+            'dpp-transform . <in | dpp-produce -t t'
         ok=$(dpp-consume -t t -e | wc -l)
         dead=$(dpp-consume -t t.dead -e 2>/dev/null | wc -l)
         is $((ok + dead)) "$n"

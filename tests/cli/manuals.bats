@@ -12,7 +12,13 @@ teardown() { common_teardown; }
 @test "a manual page without examples, or a program without a page, is seen" {
     for p in "$BUILD"/bin/*; do
         page=$ROOT/man/man1/${p##*/}.1
-        [ -e "$page" ] || { echo "$page is missing"; false; }
-        grep -q "^.Sh EXAMPLES" "$page" || { echo "$page has no examples"; false; }
+        [ -e "$page" ] || {
+            echo "$page is missing"
+            false
+        }
+        grep -q "^.Sh EXAMPLES" "$page" || {
+            echo "$page has no examples"
+            false
+        }
     done
 }
