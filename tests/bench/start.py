@@ -65,16 +65,15 @@ def anonymous_mib(pid):
     return 0.0
 
 
-def idle(bench, args, ready):
+def idle(bench, args):
     """MiB of anonymous memory once it is ready and waits."""
     r, w = os.pipe()
-    p = subprocess.Popen([*args, "--ready-fd", str(w)] if ready else args,
+    p = subprocess.Popen([args[0], "--ready-fd", str(w), *args[1:]],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                          pass_fds=[w], env=bench.env, cwd=bench.work,
                          stderr=subprocess.DEVNULL)
     os.close(w)
-    if ready:
-        os.read(r, 1)
+    os.read(r, 1)
     os.close(r)
     mib = anonymous_mib(p.pid)
     p.kill()
@@ -104,7 +103,7 @@ def run(bench):
     for name, args in ("consume", plain), ("listen", topic), \
             ("transform", transform):
         bench.figure(f"idle dpp-{name}, anonymous memory",
-                     idle(bench, args, True), "MiB", at_most=16)
+                     idle(bench, args), "MiB", at_most=16)
     for name, args in ("produce", produce), ("deliver", deliver):
         with Listener() as listener:
             p = subprocess.Popen(args, stdin=subprocess.PIPE, env=bench.env,
