@@ -114,9 +114,9 @@ class Feeder:
     def acknowledged(self, name):
         self.note(f"A {name}")
         self.acked += 1
-        if self.acked % 500 == 0 or self.acked == self.total:
+        if self.acked % 50 == 0 or self.acked == self.total:
             self.ledger.flush()
-            if self.progress:
+            if self.progress and self.acked % 500 == 0:
                 print(f"acknowledged {self.acked} of {self.total}", flush=True)
 
     async def pace(self):

@@ -12,13 +12,11 @@
 A failure prints the seed and the line that runs it again; its folder stays.
 """
 import argparse
-import os
 import random
 import shutil
 import signal
 import sys
 import tempfile
-import time
 
 import bench
 import demo
@@ -27,31 +25,19 @@ import scenarios
 ALL = dict(scenarios.ALL, demo=demo.demo)
 
 
-def note(argv):
-    """For before_start(): position and arrivals, once the record rests."""
-    record, topic, group = argv
-    size = -1
-    while size != (size := os.path.getsize(record)):
-        time.sleep(0.03)
-    with open(record, "rb") as f:
-        lines = f.read().count(b"\n")
-    print(bench.committed(topic, group), lines)
-
-
 def main():
-    if sys.argv[1:2] == ["note"]:
-        return note(sys.argv[2:])
     p = argparse.ArgumentParser(
         prog="storm", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("scenario", choices=sorted(ALL))
     p.add_argument("--events", type=int, default=20000)
-    p.add_argument("--kills", type=int, default=50)
-    p.add_argument("--rate", type=float, default=2000, help="events a second")
+    p.add_argument("--kills", type=int, default=50, help="of each program")
+    p.add_argument("--rate", type=float, default=800, help="events a second")
     p.add_argument("--keys", type=int, default=200)
     p.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     p.add_argument("--style", choices=("p", "s"), default="p")
     p.add_argument("--patience", type=float, default=90)
+    p.add_argument("--verbose", action="store_true")
     p.add_argument("--dir", help="folder of the run (a temporary one)")
     a = p.parse_args()
     a.dir = a.dir or tempfile.mkdtemp(prefix="dpp-storm.")
@@ -74,7 +60,6 @@ def main():
         raise
     b.close()
     shutil.rmtree(a.dir)
-    return None
 
 
 main()

@@ -224,8 +224,3 @@ def group_lag(topic, group):
         if w[:3] == [group, topic, "0"] and w[3] != "none":
             return int(w[3]), int(w[5])
     return None
-
-
-def committed(topic, group):
-    lag = group_lag(topic, group)
-    return lag[0] if lag else 0

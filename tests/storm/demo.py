@@ -36,17 +36,17 @@ def demo(b):
     print("    dpp-run dpp-consume -t github -g chat ! \\\n"
           f"        dpp-transform {MAPPED} ! \\\n"
           "        dpp-deliver http://chat.example/hook\n")
-    print(f"{a.events} events; a random stage gets SIGKILL {a.kills} "
+    print(f"{a.events} events; each stage gets SIGKILL {a.kills} "
           "times meanwhile.\n")
     screen = Screen()
     front = b.row("listen", listen, LISTEN)
     b.wait(lambda: front.members(), 10, "dpp-listen does not start")
     feeder = b.feed("--rate", str(a.rate))
     b.wait(lambda: count(b.ledger, b"A"), 10, "nothing is acknowledged")
-    back = b.row("segment", in_run(stages), VICTIMS)
-    killer = Killer([front, back], a.seed, screen.say)
-    pause = a.events / a.rate / a.kills
-    while killer.total() < a.kills and feeder.poll() is None:
+    back = b.row("segment", in_run(stages), VICTIMS - LISTEN)
+    killer = Killer([front, back], a.seed, a.kills, screen.say)
+    pause = 0.9 * a.events / a.rate / a.kills / len(VICTIMS)
+    while not killer.done():
         time.sleep(killer.rnd.uniform(0.5, 1.5) * pause)
         killer.strike()
         if killer.total() % 3 == 0:

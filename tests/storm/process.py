@@ -91,7 +91,7 @@ class Row:
         end = time.monotonic() + limit
         asked = set()
         while self.shell.poll() is None:
-            for pid, name in self.members():
+            for pid, name in descendants(self.shell.pid).items():
                 if name == source and pid not in asked:
                     os.kill(pid, signal.SIGTERM)
                     asked.add(pid)
@@ -129,18 +129,24 @@ class Row:
 
 
 class Killer:
-    """SIGKILL for a random member of random rows, spread over a time."""
+    """SIGKILL at random times for random members of rows, until each program
+    has been killed `each` times."""
 
-    def __init__(self, rows, seed, say=None):
+    def __init__(self, rows, seed, each, say=None):
         self.rows, self.rnd, self.say = rows, random.Random(seed), say
-        self.kills = {}
+        self.each = each
+        self.kills = {n: 0 for row in rows for n in row.victims}
 
     def total(self):
         return sum(self.kills.values())
 
+    def done(self):
+        return all(n >= self.each for n in self.kills.values())
+
     def strike(self):
         """Kill one; False if none was there."""
-        there = [m for row in self.rows for m in row.members()]
+        there = [m for row in self.rows for m in row.members()
+                 if self.kills[m[1]] < self.each]
         if not there:
             return False
         # Programs first, so that a row with more members is not favoured.
@@ -150,14 +156,14 @@ class Killer:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             return False
-        self.kills[name] = self.kills.get(name, 0) + 1
+        self.kills[name] += 1
         if self.say:
             self.say(f"kill -9 {name} ({pid})")
         return True
 
-    def run(self, count, duration, alive):
-        """count kills over duration seconds; on while alive() until then."""
-        pause = duration / max(count, 1)
-        while self.total() < count and alive():
+    def run(self, duration):
+        """Spread all kills over so many seconds."""
+        pause = duration / (self.each * len(self.kills))
+        while not self.done():
             time.sleep(self.rnd.uniform(0.1, 1.9) * pause)
             self.strike()
