@@ -33,7 +33,7 @@ def storm(b, rows, feeder):
     """Kill members of rows while the sender is busy, and let it finish."""
     a = b.a
     killer = Killer(rows, a.seed, a.kills, print if a.verbose else None)
-    killer.run(0.95 * a.events / a.rate)
+    killer.run(0.85 * a.events / a.rate)
     print(b.fed(feeder))
     print("killed: " + ", ".join(f"{n} {k}×" for n, k in
                                  sorted(killer.kills.items())))
