@@ -206,6 +206,8 @@ static void test_over(void)
          "[1.0,\"\\u0041\",5]"},
         {"elements in a new order are printed", "reverse", "[1.0,2.0]",
          "[2,1]"},
+        {"zero in the place of minus zero is zero", ".a=0",
+         "{\"a\":-0.0,\"b\":-0.0}", "{\"a\":0,\"b\":-0.0}"},
         {"an array emptied is empty", "[]", "[1.0]", "[]"},
         {"another kind of value is printed", ".a=[1]", "{\"a\":{\"b\":1.0}}",
          "{\"a\":[1]}"},
