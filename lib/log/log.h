@@ -133,10 +133,11 @@ int log_reader_next(struct log_reader *, struct log_record *, struct err *);
 /* The offset that log_reader_next() would look at next. */
 uint64_t log_reader_tell(const struct log_reader *);
 
-/* Readable when something was written (inotify); drain it with
- * log_reader_woken(). A writer may die before it wakes anyone, so poll with a
- * timeout of at most a second. */
-int log_reader_fd(const struct log_reader *);
+/* Readable when something was written (inotify), and once after the first call;
+ * drain it with log_reader_woken(). -1 where inotify is at its limit. A writer
+ * may die before it wakes anyone, so poll with a timeout of at most a
+ * second. */
+int log_reader_fd(struct log_reader *);
 void log_reader_woken(struct log_reader *);
 
 /* --- groups ------------------------------------------------------------- */

@@ -45,19 +45,6 @@ struct log_reader {
     struct trail trail;
 };
 
-static int watch(struct log_reader *r, struct err *e)
-{
-    char *path = mem_printf("%s/wake", r->shared.run);
-
-    r->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    const int rc =
-        r->inotify < 0 || inotify_add_watch(r->inotify, path, IN_MODIFY) < 0
-            ? err_errno(e, STATUS_SYSTEM, "%s: inotify", path)
-            : 0;
-    free(path);
-    return rc;
-}
-
 static uint64_t oldest(const struct log_reader *r)
 {
     uint64_t *base;
@@ -79,7 +66,7 @@ struct log_reader *log_reader_open(struct log *log, const char *topic,
 
     r->seg = SEGMENT_NONE;
     r->inotify = -1;
-    if (shared_open(&r->shared, log, topic, e) < 0 || watch(r, e) < 0 ||
+    if (shared_open(&r->shared, log, topic, e) < 0 ||
         log_reader_seek(r, oldest(r), e) < 0) {
         log_reader_close(r);
         return NULL;
@@ -380,8 +367,25 @@ int log_reader_seek(struct log_reader *r, uint64_t offset, struct err *e)
     return 0;
 }
 
-int log_reader_fd(const struct log_reader *r)
+/* Made when it is first asked for: to close one takes the kernel 10 ms. What
+ * was written before the watch began is not lost: the first wake-up is our own.
+ * Without inotify (a limit) the descriptor is -1, which poll() ignores, and the
+ * reader is as slow as its caller's timeout. */
+int log_reader_fd(struct log_reader *r)
 {
+    char *path;
+
+    if (r->inotify >= 0) {
+        return r->inotify;
+    }
+    path = mem_printf("%s/wake", r->shared.run);
+    r->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (r->inotify >= 0 && inotify_add_watch(r->inotify, path, IN_MODIFY) < 0) {
+        (void)close(r->inotify);
+        r->inotify = -1;
+    }
+    (void)!pwrite(r->shared.wake, "", 1, 0);
+    free(path);
     return r->inotify;
 }
 
@@ -389,7 +393,7 @@ void log_reader_woken(struct log_reader *r)
 {
     char events[4096];
 
-    while (read(r->inotify, events, sizeof events) > 0) {
+    while (r->inotify >= 0 && read(r->inotify, events, sizeof events) > 0) {
     }
 }
 

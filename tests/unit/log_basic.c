@@ -108,9 +108,10 @@ static void test_unsynced(void)
     uint64_t ticket = 0;
 
     MUST(w != NULL && r != NULL);
-    MUST(append_one(w, 1, 0, 0) == 0);
     struct pollfd fd[2] = {{.fd = log_writer_fd(w), .events = POLLIN},
                            {.fd = log_reader_fd(r), .events = POLLIN}};
+    log_reader_woken(r);
+    MUST(append_one(w, 1, 0, 0) == 0);
     unit_check(poll(fd, 1, 10000) == 1 &&
                    log_writer_synced(w, &ticket, &must_err) == 0 &&
                    ticket == 1 && log_writer_appended(w) == 1,

@@ -57,6 +57,25 @@ MAYBE void tree_copy(const char *from, const char *to)
     free(cmd);
 }
 
+/* For tests that open a store 100,000 times: a folder in memory, if there is
+ * one, where a sync costs nothing. fast_leave() removes it. */
+MAYBE char fast_folder[64];
+
+MAYBE void fast_enter(void)
+{
+    (void)snprintf(fast_folder, sizeof fast_folder, "/dev/shm/dpp.XXXXXX");
+    if (mkdtemp(fast_folder) == NULL || chdir(fast_folder) < 0) {
+        fast_folder[0] = '\0';
+    }
+}
+
+MAYBE void fast_leave(void)
+{
+    if (fast_folder[0] != '\0' && chdir("/") == 0) {
+        tree_remove(fast_folder);
+    }
+}
+
 /* A new folder with a store and topic "t". */
 MAYBE struct log *store_new(const char *dir, uint32_t partitions)
 {
