@@ -1,10 +1,9 @@
 /* dpp-transform: events in, events out, by a jq program. */
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/share.h"
 #include "jq/limit.h"
 #include "jq/transform.h"
 #include "stage/filter.h"
@@ -17,6 +16,8 @@ struct transform_main {
     uint64_t memory;
     struct transform *transform;
     struct buf out;
+    char *place[SHARE_PLACES]; /* of shared programs */
+    unsigned places;
 };
 
 static void add_folder(struct opt_list *list, const char *folder)
@@ -29,8 +30,6 @@ static int setup(void *ctx, int argc, char **argv, struct err *e)
 {
     struct transform_main *m = ctx;
     struct transform_options *o = &m->options;
-    const char *share = getenv("DPP_SHARE");
-    static char folder[PATH_MAX];
 
     if (o->file == NULL && argc == 0) {
         return err_set(e, STATUS_USAGE, "a jq program is missing (try -h)");
@@ -45,9 +44,10 @@ static int setup(void *ctx, int argc, char **argv, struct err *e)
                        : o->file != NULL ? "the program is in the file"
                                          : "the program is one word: quote it");
     }
-    (void)snprintf(folder, sizeof folder, "%s/jq",
-                   share != NULL ? share : DPP_SHARE);
-    add_folder(&o->folders, folder);
+    m->places = share_places("jq", m->place);
+    for (unsigned i = 0; i < m->places; i++) {
+        add_folder(&o->folders, m->place[i]);
+    }
     m->transform = transform_new(o, e);
     return m->transform != NULL ? 0 : -1;
 }
@@ -135,5 +135,8 @@ int main(int argc, char **argv)
     free(o->arg.v);
     free(o->argjson.v);
     free(o->folders.v);
+    while (m.places > 0) {
+        free(m.place[--m.places]);
+    }
     return status;
 }

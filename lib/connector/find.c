@@ -10,47 +10,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/share.h"
 
-enum { NAME_LENGTH = 40, PLACES = 4 };
+enum { NAME_LENGTH = 40 };
 
 static bool name_valid(const char *name)
 {
     const size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
     return n > 0 && n <= NAME_LENGTH && name[n] == '\0';
-}
-
-/* The folder of the running program with this behind it; caller frees. */
-static char *beside_program(const char *relative)
-{
-    char path[4096];
-    const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-
-    if (n <= 0) {
-        return mem_strdup(relative);
-    }
-    path[n] = '\0';
-    char *slash = strrchr(path, '/');
-    if (slash != NULL) {
-        *slash = '\0';
-    }
-    return mem_printf("%s/%s", path, relative);
-}
-
-static unsigned places(char *place[PLACES])
-{
-    const char *env = getenv("DPP_SHARE");
-    unsigned n = 0;
-
-    if (env != NULL && *env != '\0') {
-        place[n++] = mem_printf("%s/connectors", env);
-        return n;
-    }
-    place[n++] = mem_strdup(DPP_SHARE "/connectors");
-    place[n++] = beside_program("../share/dpp/connectors");
-    place[n++] = beside_program("../../share/connectors");
-    place[n++] = beside_program("../../../share/connectors");
-    return n;
 }
 
 /* Append "a, b, c": the connectors in the first place that has any. */
@@ -94,13 +62,13 @@ static void unknown(const char *name, char *const place[], unsigned n,
 
 char *connector_find(const char *name, struct err *e)
 {
-    char *place[PLACES];
+    char *place[SHARE_PLACES];
     char *found = NULL;
 
     if (strchr(name, '/') != NULL) {
         return mem_strdup(name);
     }
-    const unsigned n = places(place);
+    const unsigned n = share_places("connectors", place);
     for (unsigned i = 0; i < n && found == NULL && name_valid(name); i++) {
         found = mem_printf("%s/%s.yaml", place[i], name);
         if (access(found, F_OK) != 0) {

@@ -54,7 +54,7 @@ static void die(const char *why)
     n = put(line, n, why, strlen(why));
     line[n++] = '\n';
     (void)!write(STDERR_FILENO, line, n);
-    _exit(STATUS_RETRY);
+    _exit(STATUS_BUG);
 }
 
 static void on_tick(int sig)

@@ -1,7 +1,8 @@
 /* Limits on a jq program, which can loop for ever and build gigabytes, and
  * which libjq cannot interrupt: the process ends instead, with one line that
- * names the event, and status 75. What it did not pass on comes again, and the
- * supervisor isolates an event that does it every time.
+ * names the event, and status 70, a bug: of the program that it runs. What was
+ * not passed on comes again, and the supervisor isolates an event that does it
+ * every time.
  *
  * Time is processor time, so that a busy or suspended machine is no reason.
  * There is one pair of limits in a process. */

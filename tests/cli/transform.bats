@@ -218,6 +218,11 @@ end() {
     DPP_SHARE=$PWD/share dpp-transform -L lib \
         'include "m"; include "n"; .data = [one, two]' <in >out
     json @out '.data == [1, 2]'
+    echo 'include "m" {search: "./lib"}; .data = one' >p.jq
+    dpp-transform -f p.jq <in >out
+    json @out '.data == 1'
+    dpp-transform 'include "dpp"; .data = 3' <in >out
+    json @out '.data == 3'
 }
 
 @test "a program sees nothing of its environment" {
@@ -237,12 +242,28 @@ end() {
     is "$(cat err)" ""
 }
 
-@test "a program that does not end is stopped, and names the event: 75" {
+@test "a program that does not end is stopped, and names the event: 70" {
     { event 1; event endless; } >in
     ulimit -t 2
-    run -75 dpp-transform --timeout 100ms \
+    run -70 dpp-transform --timeout 100ms \
         'if .id == "1" then . else last(range(1e12)) end' <in
     has "$output" 'event "endless": the program ran longer than 100 ms'
+}
+
+@test "under dpp-run such an event goes to the dead letters, and no other" {
+    export DPP_BROKER
+    DPP_BROKER=$(store)
+    for i in {1..50}; do event "$i"; done | dpp-produce -t in
+    spawn run dpp-run dpp-consume -t in -g g -e ! \
+        dpp-transform --timeout 100ms \
+        'if .id == "17" then last(range(1e12)) else . end' ! dpp-produce -t out
+    LIMIT=60 finish run
+    is "$status" 0
+    is "$(dpp-consume -e -t out | jq -r .id | tr '\n' ' ')" \
+        "$({ seq 16; seq 18 50; } | tr '\n' ' ')"
+    dpp-consume -e -t in.dead >dead
+    json @dead '.id == "17" and (.deadreason | test("crash-suspect"))'
+    has "$(cat run.err)" 'event "17": the program ran longer than 100 ms'
 }
 
 @test "time that the process waits or is stopped does not count" {
@@ -269,12 +290,12 @@ end() {
     is "$(wc -l <out)" 20000
 }
 
-@test "a program that takes too much memory is stopped, and names the event: 75" {
+@test "a program that takes too much memory is stopped, and names the event: 70" {
     if grep -qa __asan_init "$BUILD/bin/dpp-transform"; then
         skip "a sanitizer's own memory has no limit"
     fi
     event big >in
-    run -75 dpp-transform --memory 100M \
+    run -70 dpp-transform --memory 100M \
         '.data = [range(1e6) | tostring * 100]' <in
     has "$output" 'event "big": out of memory, 100 MiB'
 }
