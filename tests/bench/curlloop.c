@@ -18,6 +18,17 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+/* As many as dpp-deliver sends, so that both post the same. */
+static const char *const lines[] = {
+    "Content-Type: application/json",
+    "Idempotency-Key: 7842c7b66900ee3b448feccad0d143e2",
+    "ce-specversion: 1.0",
+    "ce-id: 1234",
+    "ce-source: /shop",
+    "ce-type: paid",
+    "Expect:",
+};
+
 static size_t ignore(char *p, size_t size, size_t n, void *arg)
 {
     (void)p;
@@ -100,8 +111,10 @@ int main(int argc, char **argv)
     }
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     CURLM *m = curl_multi_init();
-    struct curl_slist *fields =
-        curl_slist_append(NULL, "Content-Type: application/json");
+    struct curl_slist *fields = NULL;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        fields = curl_slist_append(fields, lines[i]);
+    }
     (void)curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)c);
     for (unsigned long i = 0; i < c; i++) {
         (void)curl_multi_add_handle(m, make(argv[optind], &body, fields));

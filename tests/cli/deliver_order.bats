@@ -117,6 +117,29 @@ teardown() {
     has "$(cat t.err)" "up again"
 }
 
+@test "while every answer is a 503 one request at a time finds out, and no key is parked" {
+    endpoint
+    echo 503 >control
+    mkfifo t.in
+    exec 8<>t.in
+    spawn_deliver "$url" 8>&-
+    events 1 400 100 >&8
+    wait_for_text t.err "down (503"
+    before=$(wc -l <record)
+    # what was under way, then probes after 0 to 1, 0 to 2, 0 to 4 s
+    [ "$before" -le 20 ]
+    wait_for_lines record $((before + 2))
+    rm control
+    LIMIT=20 wait_for has_accepted 400
+    exec 8>&-
+    finish t
+    is "$status" 0
+    in_order
+    [ "$(grep -c ' 503 ' record)" -le 30 ]
+    has_not "$(cat t.err)" parked
+    has "$(cat t.err)" "up again"
+}
+
 @test "at the end of the input a dead endpoint is waited for 5 s, then all is deferred" {
     events 1 300 10 >in
     port=$(free_port)

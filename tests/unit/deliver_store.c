@@ -14,7 +14,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "deliver/held.h"
 #include "deliver/lane.h"
+#include "record/event.h"
 #include "unit.h"
 
 enum {
@@ -264,6 +266,65 @@ static void ages(const char *dir)
     lane_release(&lanes);
 }
 
+/* What a source sends again is found, as long as it is there. */
+static void comes_again(const char *dir)
+{
+    struct lanes lanes;
+    struct event ev;
+    struct err e;
+    struct buf b;
+    struct job *j = NULL;
+    bool reordered;
+
+    lane_init(&lanes);
+    buf_init(&b);
+    const struct slice line = line_of(&b, 1, 1);
+    (void)event_parse(&ev, line, &reordered, &e);
+    const uint64_t identity = lane_identity(&lanes, &ev);
+    struct store *s = store_open(dir, &lanes, &e);
+    store_put(s, SLICE("key 1"), 1, lane_job(line, 1), 0, 0);
+    while (j == NULL && store_flush(s, &e) == 0 &&
+           store_durable(s, &j, &e) == 0) {
+    }
+    free(j);
+    unit_check(!store_holds(s, identity), "an event that is new is new");
+    store_close(s);
+    s = store_open(dir, &lanes, &e);
+    unit_check(store_find(s, SLICE("key 1")) != NULL &&
+                   store_holds(s, identity) && store_holds(s, identity) &&
+                   !store_holds(s, identity + 1),
+               "one that was there at the start is found");
+    store_done(s, store_next(s, 0));
+    unit_check(!store_holds(s, identity), "until it is delivered");
+    store_close(s);
+    buf_release(&b);
+    lane_release(&lanes);
+}
+
+static void held_set(void)
+{
+    enum { N = 20000 };
+    struct held h = {0};
+    bool good = true;
+
+    for (uint64_t i = 0; i < N; i++) {
+        held_add(&h, i * 4096); /* they collide */
+    }
+    for (uint64_t i = 0; i < N; i += 2) {
+        held_remove(&h, i * 4096);
+        held_remove(&h, i * 4096);
+    }
+    for (uint64_t i = 0; i < N; i++) {
+        good = good && held_ask(&h, i * 4096) == (i % 2 == 1);
+    }
+    unit_check(good && h.n == N / 2, "a set with many collisions is right");
+    for (uint64_t i = 0; i < HELD_WINDOW; i++) {
+        (void)held_ask(&h, i);
+    }
+    unit_check(h.v == NULL, "and is dropped behind the window");
+    held_release(&h);
+}
+
 int main(void)
 {
     char dir[] = "/tmp/dpp-store.XXXXXX";
@@ -280,6 +341,8 @@ int main(void)
     char *two = mem_printf("%s/two", dir);
     second_owner(one);
     ages(one);
+    comes_again(one);
+    held_set();
     while (kills < ROUNDS && !live(two, 5000 + rand_below(150000))) {
         kills++;
     }
