@@ -237,6 +237,8 @@ static int settle(struct deliver *d, struct flight *f, const struct outcome *o,
 
     d->progress_us = o->now;
     if (o->action == ANSWER_ACCEPTED) {
+        sink_stats(d->sink)->out++;
+        sink_stats(d->sink)->bytes_out += f->request.body.n;
         if (f->lane != NULL) {
             deliver_settle(d, lane_done(&d->lanes, f->lane), SINK_OK);
         } else {
