@@ -31,7 +31,7 @@ keeps() {
 }
 
 # loses FS WRITER… -- CHECK…: the writer is wrong, and the test must see it in
-# at least half of the cuts.
+# many cuts (not in all: what it did not wait for may have come to the disk).
 loses() {
     local fs=$1 bad
     shift
@@ -40,5 +40,5 @@ loses() {
     echo "$output"
     is "$status" 1
     bad=$(sed -n 's/.*entries: \([0-9]*\) lost something.*/\1/p' <<<"$output")
-    [ "$bad" -ge 20 ]
+    [ "$bad" -ge 8 ]
 }
