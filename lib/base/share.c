@@ -34,11 +34,11 @@ unsigned share_places(const char *folder, char *place[SHARE_PLACES])
         place[n++] = mem_printf("%s/%s", env, folder);
         return n;
     }
-    place[n++] = mem_printf("%s/%s", DPP_SHARE, folder);
     char *here = program_folder();
     for (unsigned i = 0; i < sizeof beside / sizeof beside[0]; i++) {
         place[n++] = mem_printf("%s/%s/%s", here, beside[i], folder);
     }
     free(here);
+    place[n++] = mem_printf("%s/%s", DPP_SHARE, folder);
     return n;
 }
