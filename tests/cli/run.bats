@@ -3,61 +3,14 @@
 # shellcheck disable=SC2154 # the helper sets them
 # shellcheck disable=SC2016 # $ is for the inner shell
 load helper
+load segment
 
 setup() {
-    common_setup
-    DPP_BROKER=$(store)
-    export DPP_BROKER T
+    segment_setup
 }
 
 teardown() {
     common_teardown
-}
-
-# Programs for stages; $T/bin is in $PATH.
-program() {
-    mkdir -p "$T/bin"
-    cat >"$T/bin/$1"
-    chmod +x "$T/bin/$1"
-    export PATH=$T/bin:$PATH
-}
-
-fill() { # fill TOPIC N
-    seq 1 "$2" | dpp-produce -r -t "$1"
-}
-
-values() { # values TOPIC: in one line
-    dpp-consume -t "$1" -r -e | tr '\n' ' '
-}
-has_values() { # has_values TOPIC N
-    [ "$(values "$1" | wc -w)" = "$2" ]
-}
-
-# The processes that dpp-run NAME has started.
-stages() {
-    ps -o pid= --ppid "$(pid_of "$1")" | tr -d ' '
-}
-stages_are() {
-    [ "$(stages "$1" | wc -l)" = "$2" ]
-}
-stage_named() { # stage_named NAME PROGRAM
-    ps -o pid=,comm= --ppid "$(pid_of "$1")" |
-        awk -v c="$2" '$2 == c {print $1}'
-}
-gone() {
-    ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"
-}
-
-# What systemd would hear goes to $T/heard.
-listen() {
-    socket=$T/notify
-    spawn ear python3 -uc '
-import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-while True:
-    print(s.recv(65536).decode())' "$socket"
-    wait_for test -e "$socket"
 }
 
 # --- words -------------------------------------------------------------------
@@ -114,7 +67,7 @@ END
 
 @test "at the end of the input all end with 0, and so does dpp-run" {
     fill in 1000
-    run dpp-run dpp-consume -t in -g g -e ! dpp-transform . ! dpp-produce -t out
+    run_segment dpp-consume -t in -g g -e ! dpp-transform . ! dpp-produce -t out
     is "$status" 0
     is "$(values out)" "$(seq 1 1000 | tr '\n' ' ')"
 }
@@ -140,7 +93,7 @@ END
 }
 
 @test "behind a source that has ended a sink takes its time" {
-    run dpp-run sh -c 'echo a; exec >&-; sleep 0.5' ! cat ! \
+    run_segment sh -c 'echo a; exec >&-; sleep 0.5' ! cat ! \
         sh -c 'cat; sleep 3; echo done'
     is "$status" 0
     is "$output" $'a\ndone'
@@ -171,7 +124,7 @@ counts as 75); next start in 0.0"
 
 @test "64, 65, 77 and 78 are not started again" {
     for s in 64 65 77 78; do
-        run dpp-run sh -c 'echo >>starts; cat' ! sh -c "exit $s" </dev/null
+        run_segment sh -c 'echo >>starts; cat' ! sh -c "exit $s" </dev/null
         is "$status" "$s"
         has "$output" "not started again"
     done
@@ -179,7 +132,7 @@ counts as 75); next start in 0.0"
 }
 
 @test "the status is the first that is not 76, in its order" {
-    run dpp-run sh -c 'exit 76' ! sh -c 'exit 65' ! sh -c 'exit 78' ! \
+    run_segment sh -c 'exit 76' ! sh -c 'exit 65' ! sh -c 'exit 78' ! \
         sh -c 'exit 74'
     is "$status" 78
     has "$output" "sh (stage 3) ended with 78"
@@ -187,7 +140,7 @@ counts as 75); next start in 0.0"
 
 @test "a source that nobody answers is given up with 65 after three starts" {
     dpp-topic create in
-    run dpp-run dpp-consume -t in -g g --hello-timeout 100ms ! cat ! wc -l
+    run_segment dpp-consume -t in -g g --hello-timeout 100ms ! cat ! wc -l
     is "$status" 65
     is "$(grep -c 'gave no answer' <<<"$output")" 3
     has "$output" "nobody answered the source in three starts"
@@ -278,6 +231,31 @@ END
         fill in 100
         spawn run env --default-signal=INT dpp-run dpp-consume -t in -g g ! \
             dpp-transform . ! dpp-produce -t "out.$s"
+        wait_for has_values "out.$s" 100
+        signal_group run "$s"
+        finish run
+        is "$status" 0
+        is "$(cat run.err)" ""
+        dpp-topic rm in
+    done
+}
+
+@test "a source that drains slowly does not get the signal twice" {
+    program late <<'END'
+#!/usr/bin/python3 -u
+import signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for line in sys.stdin:
+    if line.startswith('{"dpp":"end"'):
+        time.sleep(0.4)
+    sys.stdout.write(line)
+    sys.stdout.flush()
+END
+    local s
+    for s in TERM INT; do
+        fill in 100
+        spawn run env --default-signal=INT dpp-run dpp-consume -t in -g g ! \
+            late ! dpp-produce -t "out.$s"
         wait_for has_values "out.$s" 100
         signal_group run "$s"
         finish run
@@ -420,92 +398,4 @@ END
     wait_for_lines source 2
     stop run
     is "$(head -n 1 sink)" +++
-}
-
-# --- poison ------------------------------------------------------------------
-
-# Dies of event 13: status, or signal by name.
-deadly() {
-    program deadly <<'END'
-#!/usr/bin/python3 -u
-import os, signal, sys
-how = sys.argv[1]
-for line in sys.stdin:
-    if '"data":13,' in line and not line.startswith('{"dpp":'):
-        if how.isdigit():
-            os._exit(int(how))
-        os.kill(os.getpid(), getattr(signal, how))
-    sys.stdout.write(line)
-    sys.stdout.flush()
-END
-}
-without_13() {
-    seq 1 "$1" | grep -vx 13 | tr '\n' ' '
-}
-
-@test "an event that kills the filter goes to the dead letters, the rest flows" {
-    deadly
-    local how
-    for how in SIGSEGV 1 70; do
-        fill in 30
-        run dpp-run dpp-consume -t in -g g -e ! deadly "$how" ! \
-            dpp-produce -t "out.$how"
-        is "$status" 0
-        is "$(values "out.$how")" "$(without_13 30)"
-        is "$(values in.dead)" "13 "
-        has "$(dpp-consume -t in.dead -e)" '"deadreason":"crash-suspect: '
-        has "$output" "one event at a time"
-        dpp-topic rm in
-        dpp-topic rm in.dead
-    done
-}
-
-@test "an event is no suspect when the stage says try again, or was killed" {
-    deadly
-    fill in 30
-    local how
-    for how in 69 71 74 75 SIGTERM SIGKILL; do
-        spawn run dpp-run dpp-consume -t in -g g ! deadly "$how" ! \
-            dpp-produce -t out
-        wait_for eval '[ "$(grep -c "next start in" run.err)" -ge 5 ]'
-        has_not "$(cat run.err)" "one event at a time"
-        stop run
-        rm run.err
-    done
-    run dpp-topic show in.dead
-    is "$status" 69
-    run dpp-run dpp-consume -t in -g g -e ! cat ! dpp-produce -t out
-    is "$(values out)" "$(seq 1 30 | tr '\n' ' ')"
-}
-
-@test "kill -9 of the filter, each time while the same event is out, accuses no event" {
-    # Each crash is real and brings caution; then only kills from outside.
-    program slow <<'END'
-#!/usr/bin/python3 -u
-import os, sys
-for line in sys.stdin:
-    if '"data":13,' in line and not os.path.exists("go"):
-        if not os.path.exists("kill"):
-            os.abort()
-        os.kill(os.getpid(), 19)
-    sys.stdout.write(line)
-    sys.stdout.flush()
-END
-    fill in 30
-    spawn run dpp-run dpp-consume -t in -g g ! slow ! dpp-produce -t out
-    wait_for_text run.err "one event at a time"
-    touch kill
-    local n p
-    for n in 1 2 3 4 5 6; do
-        wait_for eval 'p=$(stage_named run slow) && [ -n "$p" ] &&
-            grep -q "^State:.T" /proc/$p/status'
-        kill -9 "$(stage_named run slow)"
-        wait_for eval '[ "$(grep -c SIGKILL run.err)" = '"$n"' ]'
-    done
-    touch go
-    wait_for has_values out 30
-    stop run
-    is "$(values out)" "$(seq 1 30 | tr '\n' ' ')"
-    run dpp-topic show in.dead
-    is "$status" 69
 }
