@@ -128,6 +128,7 @@ int view_open(struct view *v, const struct event *ev)
         v->whole = jv_object_set(v->whole, jv_copy(v->member[i].key),
                                  jv_copy(v->member[i].value));
     }
+    v->twice = (size_t)jv_object_length(jv_copy(v->whole)) < v->n;
     return 0;
 }
 
@@ -148,8 +149,9 @@ struct print {
     struct buf *out;
     struct slice run;
     bool first;
-    int kept;      /* members of the line that `now` has */
-    size_t passed; /* those that are as they were */
+    int kept;          /* members of the line that `now` has */
+    size_t passed;     /* those that are as they were */
+    unsigned identity; /* id and source that are as they were */
 };
 
 static void end_run(struct print *p)
@@ -169,12 +171,18 @@ static void put_name(struct print *p, struct slice name)
     p->first = false;
 }
 
+static bool is_identity(const struct view *v, const struct view_member *m)
+{
+    return m->raw.p == v->ev->id.p || m->raw.p == v->ev->source.p;
+}
+
 static void pass_member(struct print *p, const struct view_member *m)
 {
     const char *start = m->name.p - 1;
     const char *end = m->raw.p + m->raw.n;
 
     p->passed++;
+    p->identity += is_identity(p->view, m);
     if (p->run.n > 0) {
         const char *behind = p->run.p + p->run.n;
         if (*behind == ',' && behind + 1 == start) {
@@ -226,7 +234,9 @@ static int print_changed(struct print *p, const struct view_member *m, jv item)
         }
     }
     put_name(p, m->name);
-    return over_print(&over, item, m->value, m->raw);
+    const int rc = over_print(&over, item, m->value, m->raw);
+    p->identity += rc == 1 && is_identity(p->view, m);
+    return rc;
 }
 
 static bool has_data(jv object)
@@ -297,7 +307,7 @@ static int print_object(struct print *p, unsigned suffix)
     for (size_t i = 0; i < v->n && rc >= 0; i++) {
         struct view_member *m = &v->member[i];
         jv item = jv_object_get(jv_copy(p->now), jv_copy(m->key));
-        if (suffix > 1 && m->raw.p == v->ev->id.p) {
+        if (suffix > 0 && m->raw.p == v->ev->id.p) {
             p->kept++;
             put_name(p, m->name);
             buf_append(p->out, m->raw.p, m->raw.n - 1);
@@ -308,8 +318,7 @@ static int print_object(struct print *p, unsigned suffix)
         jv_free(item);
     }
     const int length = jv_object_length(jv_copy(p->now));
-    const bool twice = (size_t)jv_object_length(jv_copy(v->whole)) < v->n;
-    if (rc >= 0 && (p->kept < length || twice)) {
+    if (rc >= 0 && (p->kept < length || v->twice)) {
         rc = print_new(p);
     } else if (p->passed == v->n) {
         p->out->n = start;
@@ -347,7 +356,7 @@ static bool keeps_identity(const struct view *v, jv now)
 
     for (size_t i = 0; i < v->n && kept; i++) {
         const struct view_member *m = &v->member[i];
-        if (m->raw.p == v->ev->id.p || m->raw.p == v->ev->source.p) {
+        if (is_identity(v, m)) {
             jv item = jv_object_get(jv_copy(now), jv_copy(m->key));
             kept = jv_is_valid(item) && jv_equal(item, jv_copy(m->value)) != 0;
         }
@@ -366,15 +375,22 @@ static int print_output(struct view *v, jv now, struct buf *out,
                    hint);
         return -1;
     }
-    const unsigned suffix = keeps_identity(v, now) ? ++v->same_id : 0;
-    if (suffix == 1 && identical(now, v->whole)) {
+    if (v->same_id == 0 && identical(now, v->whole)) {
+        v->same_id = 1;
         buf_append_slice(out, v->ev->line);
         return 0;
+    }
+    unsigned suffix = 0;
+    if (v->same_id > 0 && keeps_identity(v, now)) {
+        suffix = ++v->same_id;
     }
     v->envelope_changed = false;
     if (print_object(&p, suffix) < 0) {
         buf_puts(why, "nested too deep");
         return -1;
+    }
+    if (v->same_id == 0 && p.identity == 2) {
+        v->same_id = 1;
     }
     return v->envelope_changed
                ? check((struct slice){out->p + start, out->n - start}, why)

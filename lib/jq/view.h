@@ -23,6 +23,7 @@ struct view {
     struct value_keys keys;
     struct buf body;       /* decoded data_base64 that is seen as .data */
     size_t decoded;        /* which member that is; n: none */
+    bool twice;            /* a name comes twice */
     unsigned outputs;      /* printed so far */
     unsigned same_id;      /* those among them that kept source and id */
     bool envelope_changed; /* by the output under way */
