@@ -45,7 +45,8 @@ def body(name):
     hexes = digest(name)
     key, n = split(name)
     text = (
-        '{"ref":"refs/heads/%s","name":"%s","repository":{"full_name":"%s"},"n":%d,'
+        '{"ref":"refs/heads/%s","name":"%s",'
+        '"repository":{"full_name":"%s"},"n":%d,'
         '"head_commit":{"message":"%s","author":"Zo\u00eb"},"pad":"%s"'
         % (hexes[:6], name, key, n, message(name),
            hexes * (int(hexes[0], 16) // 4))
