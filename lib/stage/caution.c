@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/crc.h"
-#include "base/mem.h"
 #include "stage/notify.h"
 
 void caution_init(struct caution *c)
@@ -24,15 +23,16 @@ void caution_release(struct caution *c)
 
 static void wrap(struct buf *out, size_t start)
 {
-    const size_t n = out->n - start - 1; /* without line end */
-    char *line = mem_strndup(out->p + start, n);
+    struct buf line;
 
+    buf_init(&line);
+    buf_append(&line, out->p + start, out->n - start - 1); /* no line end */
     out->n = start;
     buf_puts(out, "{\"dpp\":\"dead\",\"why\":\"crash-suspect: a stage died "
                   "each time this event was handed out alone\",\"event\":");
-    buf_append(out, line, n);
+    buf_append_slice(out, buf_slice(&line));
     buf_puts(out, "}\n");
-    free(line);
+    buf_release(&line);
 }
 
 void caution_hand_out(struct caution *c, struct buf *out, size_t start,

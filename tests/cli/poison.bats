@@ -49,6 +49,15 @@ without_13() {
     done
 }
 
+@test "so does one on which a program does not end" {
+    fill in 30
+    run_segment dpp-consume -t in -g g -e ! dpp-transform --timeout 100ms \
+        'if .data == 13 then last(range(1e12)) else . end' ! dpp-produce -t out
+    is "$status" 0
+    is "$(values out)" "$(without_13 30)"
+    is "$(values in.dead)" "13 "
+}
+
 @test "an event is no suspect when the stage says try again, or was killed" {
     deadly
     fill in 30
