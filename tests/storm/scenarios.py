@@ -9,6 +9,7 @@ from bench import Failure, ROOT
 from process import Killer
 
 MAPPED = "'.data |= {text: .head_commit.message}'"
+PUSHES = "'select(.type == \"push\")'"
 # A filter that drops: one key of the many.
 KEEP = 'select(.data.repository.full_name != "k0")'
 DROP = f"'{KEEP}'"
@@ -80,12 +81,12 @@ def read_marks(b):
     return marks
 
 
-def to_endpoint(b, wrap):
+def to_endpoint(b, wrap, program, body):
     """listen -t ; consume | transform | deliver."""
     url = b.sink()
     front = b.row("listen", b.listen("-t in"), LISTEN)
     source = noting(b, "dpp-consume -t in -g out -o beginning", "in", "out")
-    stages = [source, f"dpp-transform {MAPPED}",
+    stages = [source, f"dpp-transform {program}",
               f"dpp-deliver -j 16 -s {b.where}/retry {url}"]
     victims = {"dpp-consume", "dpp-transform", "dpp-deliver"}
     if wrap is in_run:
@@ -102,7 +103,7 @@ def to_endpoint(b, wrap):
     b.clean_end(front, "dpp-listen")
     allowed = repeats_allowed(b, "in", read_marks(b))
     print(f"repeats allowed  {allowed:>8}")
-    b.verdict("--body", "mapped", "--max-repeated", str(allowed))
+    b.verdict("--body", body, "--max-repeated", str(allowed))
     b.verify("in")
     b.balanced("dpp-consume")
     b.balanced("dpp-deliver", False)
@@ -117,11 +118,11 @@ def in_run(stages):
 
 
 def deliver(b):
-    to_endpoint(b, in_shell)
+    to_endpoint(b, in_shell, MAPPED, "mapped")
 
 
 def supervised(b):
-    to_endpoint(b, in_run)
+    to_endpoint(b, in_run, PUSHES, "same")
 
 
 def intake(b):
