@@ -99,7 +99,7 @@ uint64_t log_writer_appended(const struct log_writer *);
 int log_writer_synced(struct log_writer *, uint64_t *ticket, struct err *);
 
 /* Readable whenever log_writer_synced() has news. */
-int log_writer_fd(const struct log_writer *);
+int log_writer_fd(struct log_writer *);
 
 /* Wait until all appends are durable. */
 int log_writer_sync(struct log_writer *, struct err *);

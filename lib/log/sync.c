@@ -19,13 +19,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "log/lock.h"
 
-enum { LEADER_MS = 5 };
+enum { LEADER_MS = 5, PAUSE_US = 20, GATHER_US = 1000 };
 
 int syncer_init(struct syncer *s, struct shared *shared, struct err *e)
 {
@@ -167,9 +170,11 @@ static int lead(struct syncer *s, struct err *e)
         rc = write_again(s, from, &to, e);
     }
     atomic_store(&st->syncing, to.byte);
+    const uint64_t start = clock_mono_us();
     if (rc == 0 && fdatasync(s->fd) < 0) {
         rc = err_errno(e, STATUS_IO, "%s: fdatasync", s->shared->dir);
     }
+    atomic_store(&s->took_us, clock_mono_us() - start);
     if (rc < 0) {
         done.failures++;
         done.failed = 1;
@@ -238,6 +243,30 @@ void syncer_leave(struct syncer *s)
     (void)pthread_mutex_unlock(&s->lead);
 }
 
+/* Wait while more is being appended: at most half of what a sync takes, in
+ * pauses that double, so that a lone append loses little and a row of them
+ * costs one sync, not two. Called with m held, and returns so. */
+static void gather(struct syncer *s)
+{
+    const uint64_t half = atomic_load(&s->took_us) / 2;
+    uint64_t left = half < GATHER_US ? half : GATHER_US;
+    uint64_t pause = PAUSE_US;
+    uint64_t serial;
+    uint64_t byte;
+
+    do {
+        const struct timespec t = {.tv_nsec = (long)pause * 1000};
+        serial = s->want_serial;
+        byte = s->want_byte;
+        (void)pthread_mutex_unlock(&s->m);
+        (void)nanosleep(&t, NULL);
+        (void)pthread_mutex_lock(&s->m);
+        left -= pause < left ? pause : left;
+        pause *= 2;
+    } while ((serial != s->want_serial || byte != s->want_byte) && !s->stop &&
+             left > 0);
+}
+
 static void ring(const struct syncer *s)
 {
     const uint64_t one = 1;
@@ -248,6 +277,7 @@ static void ring(const struct syncer *s)
 /* Called with m held, and returns so. False: it cannot go on. */
 static bool serve(struct syncer *s, struct mark *told)
 {
+    gather(s);
     const uint64_t serial = s->want_serial;
     const uint64_t byte = s->want_byte;
     const uint64_t failures = s->failures;
@@ -275,6 +305,8 @@ static void *run(void *arg)
     struct syncer *s = arg;
     struct mark told = {0};
 
+    /* Pauses of the length that is asked for. */
+    (void)prctl(PR_SET_TIMERSLACK, 1000UL);
     (void)pthread_mutex_lock(&s->m);
     while (!s->stop) {
         if (idle(s, &told)) {
@@ -311,7 +343,15 @@ int syncer_want(struct syncer *s, uint64_t serial, uint64_t byte,
     s->want_serial = serial;
     s->want_byte = byte;
     s->failures = failures;
-    (void)pthread_cond_signal(&s->changed);
+    if (s->running) {
+        (void)pthread_cond_signal(&s->changed);
+    }
     (void)pthread_mutex_unlock(&s->m);
-    return s->running ? 0 : start(s, e);
+    return s->running || !s->wanted ? 0 : start(s, e);
+}
+
+int syncer_wanted(struct syncer *s, struct err *e)
+{
+    s->wanted = true;
+    return s->running || s->want_byte == 0 ? 0 : start(s, e);
 }

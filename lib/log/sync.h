@@ -2,8 +2,9 @@
  *
  * Whoever has the sync lock is the leader: it syncs all that was appended and
  * publishes that in the shared state; the others sleep on a futex there, for at
- * most 5 ms, because a leader may be killed. Each writer has one thread that
- * wants its appends durable; it is made with the first of them. */
+ * most 5 ms, because a leader may be killed. A writer has one thread that wants
+ * its appends durable, made with the first of them; one whose caller only ever
+ * waits in log_writer_sync() has none. */
 #ifndef LOG_SYNC_H
 #define LOG_SYNC_H
 
@@ -19,6 +20,7 @@ struct syncer {
     pthread_mutex_t lead;
     int fd; /* of the segment `serial`, own copy */
     uint64_t serial;
+    _Atomic uint64_t took_us; /* the last sync */
 
     pthread_mutex_t m; /* guards what follows */
     pthread_cond_t changed;
@@ -29,6 +31,7 @@ struct syncer {
     bool stop;
 
     pthread_t thread;
+    bool wanted; /* somebody looks at the event */
     bool running;
     int event; /* readable: something became durable, or failed */
 };
@@ -39,9 +42,13 @@ void syncer_release(struct syncer *);
 /* This is the segment now. Before its first append. */
 int syncer_segment(struct syncer *, const struct segment *, struct err *);
 
-/* All up to there shall become durable; the thread does it. */
+/* All up to there shall become durable; the thread, if wanted, does it. */
 int syncer_want(struct syncer *, uint64_t serial, uint64_t byte,
                 uint64_t failures, struct err *);
+
+/* Somebody will look at the event: a thread is needed, from the first append
+ * on. */
+int syncer_wanted(struct syncer *, struct err *);
 
 /* One try in the calling thread: 1 it is durable up to there, 0 not yet (slept
  * a little), -1 a sync failed since `failures` were counted. */

@@ -50,6 +50,7 @@ struct log_writer {
     struct shared shared;
     struct syncer sync;
     struct segment seg; /* the one appended to last */
+    uint64_t size;      /* that it has at least */
     struct buf batch;
     struct tickets tickets;
     uint64_t failures; /* of syncs, when the oldest ticket was made */
@@ -198,6 +199,7 @@ static int follow(struct log_writer *w, struct mark *end, struct err *e)
             return err_set(e, STATUS_IO, "%s: the present segment is gone",
                            w->shared.dir);
         }
+        w->size = 0;
         if (rc < 0 || syncer_segment(&w->sync, &w->seg, e) < 0) {
             segment_close(&w->seg);
             return -1;
@@ -229,6 +231,7 @@ static int next_segment(struct log_writer *w, uint64_t need, struct err *e)
     if (rc >= 0) {
         rc =
             roll(&w->shared, &w->seg, &w->positions, &end, need, &w->sealed, e);
+        w->size = 0;
         w->sealed_end = end.byte;
         w->sealed_next = end.offset;
     }
@@ -264,8 +267,11 @@ static int make_room(struct log_writer *w, struct mark *end, uint64_t need,
 
     shared_synced(&w->shared, &synced);
     const bool lost = synced.failed != 0 && synced.serial == end->serial;
-    if (!lost && end->byte + need <= segment_size(&w->seg) &&
-        !too_old(w, end)) {
+    if (end->byte + need > w->size) {
+        w->size =
+            segment_size(&w->seg); /* another writer may have extended it */
+    }
+    if (!lost && end->byte + need <= w->size && !too_old(w, end)) {
         return 0;
     }
     rc = next_segment(w, need, e);
@@ -404,15 +410,19 @@ int log_writer_synced(struct log_writer *w, uint64_t *ticket, struct err *e)
     uint64_t ignored;
 
     (void)!read(w->sync.event, &ignored, sizeof ignored);
-    if (settle(w, e) < 0) {
+    if (settle(w, e) < 0 || syncer_wanted(&w->sync, e) < 0) {
         return -1;
     }
     *ticket = w->tickets.first - 1;
     return 0;
 }
 
-int log_writer_fd(const struct log_writer *w)
+int log_writer_fd(struct log_writer *w)
 {
+    struct err ignored;
+
+    /* A thread that cannot be made now is tried for again by the append. */
+    (void)syncer_wanted(&w->sync, &ignored);
     return w->sync.event;
 }
 
