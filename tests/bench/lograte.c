@@ -1,10 +1,11 @@
-/* lograte [DIR]: the embedded log beside the bare system calls.
+/* lograte [DIR]: the embedded log beside the bare system calls, in a folder of
+ * its own under DIR.
  *
  * Append: 1, 4 and 8 processes write records of 350 bytes, each in a batch of
- * its own, and wait until 64 of them are durable; against processes that do
- * the same with pwrite() into one preallocated file and share each fdatasync
- * in the same way, without order, checksums or recovery. The two take turns,
- * so that both meet the same neighbours on the disk.
+ * its own (the worst case), and wait until 64 of them are durable; against
+ * processes that do the same with pwrite() into one preallocated file and share
+ * each fdatasync in the same way, without order, checksums or recovery. The two
+ * take turns, so that both meet the same neighbours on the disk.
  *
  * Read: log_reader_next() over all records in the page cache, against read()
  * of the same files in blocks of 128 KiB, as cat does. */
@@ -22,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "log/log.h"
@@ -29,8 +31,8 @@
 enum {
     RECORD = 350,
     WINDOW = 64,
-    ROUNDS = 5,
-    ROUND_MS = 400,
+    ROUNDS = 2,
+    ROUND_MS = 500,
     READ_BYTES = 256 << 20,
 };
 
@@ -266,18 +268,20 @@ static void bench_read(const char *dir)
 
 int main(int argc, char **argv)
 {
-    char *dir = argc > 1 ? argv[1] : mem_strdup("lograte.XXXXXX");
+    char *dir = mem_printf("%s/lograte.XXXXXX", argc > 1 ? argv[1] : ".");
     struct log_topic t = {.partitions = 1};
+    struct log *log;
 
     msg_init("lograte");
     board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE,
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (board == MAP_FAILED || (argc <= 1 && mkdtemp(dir) == NULL)) {
+    if (board == MAP_FAILED || (argc > 1 && dir_make(argv[1], &e) < 0) ||
+        mkdtemp(dir) == NULL) {
         die(dir);
     }
     memset(text, 'x', sizeof text);
     char *path = mem_printf("%s/log", dir);
-    struct log *log = log_open(path, &e);
+    log = log_open(path, &e);
     if (log == NULL || log_topic_create(log, "t", &t, &e) < 0) {
         die(path);
     }
@@ -287,12 +291,9 @@ int main(int argc, char **argv)
     bench_append(dir, 4);
     bench_append(dir, 8);
     bench_read(dir);
-    if (argc <= 1) {
-        char *cmd = mem_printf("rm -rf '%s'", dir);
-        const int rc = system(cmd);
-        free(cmd);
-        free(dir);
-        return rc;
-    }
-    return 0;
+    char *cmd = mem_printf("rm -rf '%s'", dir);
+    const int rc = system(cmd);
+    free(cmd);
+    free(dir);
+    return rc != 0;
 }
