@@ -317,6 +317,7 @@ static void test_failed_together(void)
 
     MUST(a != NULL && b != NULL);
     board->hit = false;
+    (void)log_writer_fd(a); /* from now on a thread syncs */
     plan.only_sync = true;
     plan.error = EIO;
     plan.countdown = 1;
