@@ -57,6 +57,28 @@ MAYBE void tree_copy(const char *from, const char *to)
     free(cmd);
 }
 
+/* tests/run gives each test a fresh folder; by hand it is one in /tmp, gone at
+ * the end of the process that made it. */
+MAYBE char own_folder[64];
+MAYBE pid_t own_pid;
+
+MAYBE void leave_own_folder(void)
+{
+    if (getpid() == own_pid && chdir("/") == 0) {
+        tree_remove(own_folder);
+    }
+}
+
+__attribute__((constructor)) MAYBE void enter_own_folder(void)
+{
+    (void)snprintf(own_folder, sizeof own_folder, "/tmp/dpp-log.XXXXXX");
+    if (getenv("DPP_TEST_RUN") == NULL && mkdtemp(own_folder) != NULL &&
+        chdir(own_folder) == 0) {
+        own_pid = getpid();
+        (void)atexit(leave_own_folder);
+    }
+}
+
 /* For tests that open a store 100,000 times: a folder in memory, if there is
  * one, where a sync costs nothing. fast_leave() removes it. */
 MAYBE char fast_folder[64];
