@@ -218,7 +218,7 @@ static int follow(struct log_writer *w, struct mark *end, struct err *e)
 /* Seal the present segment and begin the next: 0, 1 the disk is full, -1. */
 static int next_segment(struct log_writer *w, uint64_t need, struct err *e)
 {
-    struct mark end;
+    struct mark end = {0};
     int rc = syncer_enter(&w->sync, e);
 
     if (rc >= 0) {

@@ -13,15 +13,14 @@ teardown() {
 
 try() {
     local listen=$ROOT/tests/power/listen.py
+    cuts=$2
     keeps "$1" "$listen" write /mnt/disk 120 -- "$listen" check "{}" "{n}"
 }
 
 @test "a webhook that dpp-listen answered with 2xx survives a power cut (ext4)" {
-    cuts=$((cuts * 2 / 3))
-    try ext4
+    try ext4 $((cuts * 2 / 3))
 }
 
 @test "a webhook that dpp-listen answered with 2xx survives a power cut (xfs)" {
-    cuts=$((cuts / 3))
-    try xfs
+    try xfs $((cuts / 3))
 }
