@@ -21,9 +21,13 @@
 #include "stage/source.h"
 #include "topic/topic.h"
 
-enum { EXPLAIN_MAX = 64 << 20 };
+enum {
+    EXPLAIN_MAX = 64 << 20,
+    ENOUGH = 16,   /* requests worth a sync of their own */
+    REST_US = 200, /* between looks at the connections, during a sync */
+};
 
-enum ack { ACK_RECEIPT, ACK_LOCAL, ACK_NONE };
+enum ack { ACK_RECEIPT, ACK_LOCAL, ACK_NONE, ACK_GROUP };
 
 struct listen {
     const char *address;
@@ -32,6 +36,7 @@ struct listen {
     const char *broker;
     const char *topic;
     const char *ack_text;
+    const char *group; /* of -a group:G */
     struct opt_list keys;
     uint64_t connections;
     uint64_t deadline_ms;
@@ -65,8 +70,19 @@ static int parse_ack(struct listen *l, struct err *e)
             return 0;
         }
     }
-    return err_set(e, STATUS_USAGE, "-a \"%s\": not receipt, local or none",
+    if (strncmp(l->ack_text, "group:", 6) == 0) {
+        l->ack = ACK_GROUP;
+        l->group = l->ack_text + 6;
+        return topic_name_check(l->group, e) < 0 ? err_wrap(e, "-a group:") : 0;
+    }
+    return err_set(e, STATUS_USAGE,
+                   "-a \"%s\": not receipt, local, group:G or none",
                    l->ack_text);
+}
+
+static bool needs_topic(const struct listen *l)
+{
+    return l->ack == ACK_LOCAL || l->ack == ACK_GROUP;
 }
 
 static int check_keys(const struct listen *l, struct err *e)
@@ -97,10 +113,11 @@ static int setup(void *ctx, int argc, char **argv, struct err *e)
     if (l->topic != NULL && topic_name_check(l->topic, e) < 0) {
         return err_wrap(e, "-t");
     }
-    if (l->topic == NULL && l->file == NULL && l->ack == ACK_LOCAL) {
-        return err_set(e, STATUS_USAGE, "-a local: which topic? (-t)");
+    if (l->topic == NULL && l->file == NULL && needs_topic(l)) {
+        return err_set(e, STATUS_USAGE, "-a %s: which topic? (-t)",
+                       l->ack_text);
     }
-    if (l->topic != NULL && l->ack != ACK_LOCAL) {
+    if (l->topic != NULL && !needs_topic(l)) {
         return err_set(e, STATUS_USAGE,
                        "-t: the answer comes when the topic has the event "
                        "(-a local); -a %s is for a pipe",
@@ -140,16 +157,18 @@ static int check_topics(struct listen *l, struct err *e)
                        "-t TOPIC is for those",
                        l->file);
     }
-    if (with > 0 && l->ack_text != NULL && l->ack != ACK_LOCAL) {
+    if (with > 0 && l->ack_text != NULL && !needs_topic(l)) {
         return err_set(e, STATUS_USAGE,
                        "%s: routes with topics are answered when the topic "
                        "has the event (-a local)",
                        l->file);
     }
-    if (with > 0) {
+    if (with == 0 && needs_topic(l)) {
+        return err_set(e, STATUS_USAGE, "-a %s: which topic? (-t)",
+                       l->ack_text);
+    }
+    if (with > 0 && l->ack != ACK_GROUP) {
         l->ack = ACK_LOCAL;
-    } else if (l->ack == ACK_LOCAL) {
-        return err_set(e, STATUS_USAGE, "-a local: which topic? (-t)");
     }
     return 0;
 }
@@ -162,6 +181,7 @@ static int open_desk(struct listen *l, struct err *e)
         .max_body = source_max_event(l->source),
         .max_connections = l->connections,
         .deadline_ms = l->deadline_ms,
+        .enough = l->store != NULL ? ENOUGH : 0,
     };
 
     if (l->loop == NULL && (l->loop = loop_new(e)) == NULL) {
@@ -188,8 +208,8 @@ static int open_listen(void *ctx, struct source *s, struct err *e)
                        "receipts: -a none shows the events, -t TOPIC keeps "
                        "them");
     }
-    if (l->ack == ACK_LOCAL) {
-        l->store = shelves_open(l->broker, &l->routes, e);
+    if (needs_topic(l)) {
+        l->store = shelves_open(l->broker, &l->routes, l->group, e);
         if (l->store == NULL) {
             return -1;
         }
@@ -271,7 +291,8 @@ static int take(void *ctx, struct source *s, struct err *e)
         return explain(l, s, e);
     }
     if (l->store != NULL) {
-        return shelves_take(l->store, l->desk, e) < 0 ? -1 : SOURCE_IDLE;
+        const int rc = shelves_take(l->store, l->desk, false, e);
+        return rc < 0 ? -1 : rc > 0 ? SOURCE_MORE : SOURCE_IDLE;
     }
     while (!source_full(s) && desk_next(l->desk) != NULL) {
         desk_write(l->desk, source_line(s), &key);
@@ -320,24 +341,23 @@ static size_t fds(void *ctx, struct pollfd *p, size_t max, int *timeout_ms)
         return 0;
     }
     desk_tick(l->desk, timeout_ms);
+    if (l->store != NULL && shelves_syncing(l->store)) {
+        loop_rest(l->loop, REST_US);
+    }
     return l->store != NULL ? shelves_fds(l->store, p, max) : 0;
 }
 
 static int woken(void *ctx, const struct pollfd *p, size_t n, struct err *e)
 {
     struct listen *l = ctx;
-    bool synced = false;
 
     if (l->store == NULL) {
         return 0;
     }
-    for (size_t i = 0; i < n; i++) {
-        synced |= p[i].revents != 0;
-    }
-    if (synced && shelves_synced(l->store, l->desk, e) < 0) {
+    if (shelves_woken(l->store, l->desk, p, n, e) < 0) {
         return -1;
     }
-    return l->draining ? shelves_take(l->store, l->desk, e) : 0;
+    return l->draining ? shelves_take(l->store, l->desk, true, e) : 0;
 }
 
 static void close_listen(void *ctx)
@@ -390,8 +410,8 @@ int main(int argc, char **argv)
          &l.broker, 0, 0},
         {'t', "topic", "TOPIC", "keep the events there", OPT_STRING, &l.topic,
          0, 0},
-        {'a', "ack", "ACK", "what 2xx means: receipt, local, none", OPT_STRING,
-         &l.ack_text, 0, 0},
+        {'a', "ack", "ACK", "what 2xx means: receipt, local, group:G, none",
+         OPT_STRING, &l.ack_text, 0, 0},
         {'c', "config", "FILE", "routes: paths with connectors, keys, topics",
          OPT_STRING, &l.file, 0, 0},
         {0, "deadline", "DUR", "answer 503 after that long (30s)", OPT_DURATION,

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -28,6 +29,8 @@ struct loop {
     struct event_base *base;
     struct event timer;
     bool fired;
+    bool broken;
+    unsigned rest_us;
     struct watch watch[WATCHED];
 };
 
@@ -127,8 +130,35 @@ static void watch(struct loop *l, struct watch *w, const struct pollfd *p)
     w->ino = st.st_ino;
 }
 
+void loop_break(struct loop *l)
+{
+    l->broken = true;
+    (void)event_base_loopbreak(l->base);
+}
+
+void loop_rest(struct loop *l, unsigned us)
+{
+    l->rest_us = us;
+}
+
+/* The stage's descriptors alone: as poll(2). */
+static int rest(struct loop *l, struct pollfd *fds, size_t n)
+{
+    const struct timespec ts = {0, (long)l->rest_us * 1000};
+
+    return ppoll(fds, (nfds_t)n, &ts, NULL);
+}
+
 int loop_wait(struct loop *l, struct pollfd *fds, size_t n, int timeout_ms)
 {
+    const bool rests = l->rest_us > 0 && timeout_ms != 0 && !l->broken;
+    const int early = rests ? rest(l, fds, n) : 0;
+
+    l->rest_us = 0;
+    l->broken = false;
+    if (early != 0) {
+        return early;
+    }
     l->fired = false;
     for (size_t i = 0; i < WATCHED; i++) {
         if (i < n) {

@@ -19,6 +19,15 @@ void loop_free(struct loop *);
  * descriptors with revents, or -1 with errno. */
 int loop_wait(struct loop *, struct pollfd *, size_t n, int timeout_ms);
 
+/* The next wait leaves the connections alone for so long, unless one of its
+ * descriptors becomes ready: what comes meanwhile could not be answered yet
+ * anyhow, and one look at many connections costs little more than at one. */
+void loop_rest(struct loop *, unsigned us);
+
+/* Inside a callback: the wait returns now; what was ready beside it is served
+ * by the next one. */
+void loop_break(struct loop *);
+
 /* For lib/http. */
 struct event_base *loop_base(struct loop *);
 

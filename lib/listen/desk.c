@@ -13,7 +13,7 @@
 
 enum {
     TICK_MS = 1000,
-    SENDING_US = 5000000, /* after the drain began */
+    SENDING_US = 5000000, /* after the drain began, for others to finish */
     FAREWELL_US = 500000, /* for answers to leave when we end */
     SPARE = 4096,         /* waiting structs that are kept */
     TOLD_US = 10000000,   /* refusals are told once per … */
@@ -25,6 +25,7 @@ struct waiting {
     const struct route *route;
     const void *owner;
     uint64_t ticket;
+    bool placed;
     uint64_t since_us;
 };
 
@@ -36,6 +37,7 @@ struct desk {
     struct http_server *server;
     struct envelope envelope;
     struct waiting_list queued;
+    unsigned queued_n;
     struct waiting_list taken; /* tickets of one owner rise */
     struct waiting_list spare;
     unsigned spares;
@@ -150,13 +152,20 @@ static void handle(void *arg, struct http_exchange *x)
     w->route = route;
     w->since_us = clock_mono_us();
     TAILQ_INSERT_TAIL(&d->queued, w, link);
+    if (++d->queued_n == d->conf.enough) {
+        loop_break(d->loop);
+    }
 }
 
 const struct route *desk_next(struct desk *d)
 {
     const struct waiting *w = TAILQ_FIRST(&d->queued);
 
-    return w != NULL ? w->route : NULL;
+    if (w == NULL) {
+        d->queued_n = 0;
+        return NULL;
+    }
+    return w->route;
 }
 
 void desk_write(struct desk *d, struct buf *line, struct slice *key)
@@ -177,7 +186,22 @@ void desk_took(struct desk *d, const void *owner, uint64_t ticket)
     TAILQ_REMOVE(&d->queued, w, link);
     w->owner = owner;
     w->ticket = ticket;
+    w->placed = false;
     TAILQ_INSERT_TAIL(&d->taken, w, link);
+}
+
+void desk_place(struct desk *d, const void *owner, size_t n,
+                const void *(*place)(const void *owner, size_t i,
+                                     uint64_t *ticket))
+{
+    struct waiting *w = TAILQ_LAST(&d->taken, waiting_list);
+
+    for (; w != NULL && n > 0; w = TAILQ_PREV(w, waiting_list, link)) {
+        if (w->owner == owner) {
+            w->owner = place(owner, --n, &w->ticket);
+            w->placed = true;
+        }
+    }
 }
 
 void desk_done(struct desk *d, const void *owner, uint64_t ticket)
@@ -215,19 +239,23 @@ void desk_tick(struct desk *d, int *timeout_ms)
     const uint64_t now = clock_mono_us();
     const uint64_t limit = d->conf.deadline_ms * 1000;
     struct waiting *w;
+    struct waiting *next;
 
     while ((w = TAILQ_FIRST(&d->queued)) != NULL && now - w->since_us > limit) {
         finish(d, &d->queued, w, 503);
     }
-    TAILQ_FOREACH(w, &d->taken, link)
-    {
-        if (now - w->since_us <= limit) {
-            break;
-        }
-        if (w->exchange != NULL) {
+    for (w = TAILQ_FIRST(&d->taken); w != NULL; w = next) {
+        next = TAILQ_NEXT(w, link);
+        const bool late = now - w->since_us > limit;
+        const bool leaving = d->draining && now - d->drained_us > SENDING_US;
+        if (w->placed && (late || leaving)) {
+            finish(d, &d->taken, w, 503);
+        } else if (late && w->exchange != NULL) {
             struct http_exchange *x = w->exchange;
             w->exchange = NULL;
             respond(x, 503);
+        } else if (!late && !leaving) {
+            break;
         }
     }
     if ((d->draining || !TAILQ_EMPTY(&d->queued) || !TAILQ_EMPTY(&d->taken)) &&

@@ -22,6 +22,7 @@ struct desk_conf {
     uint64_t max_body;
     uint64_t max_connections; /* 0: the server's own */
     uint64_t deadline_ms;
+    unsigned enough; /* so many queued requests end a wait; 0: no number */
 };
 
 /* Binds the address, so that what is wrong with it is found early; nothing is
@@ -43,6 +44,13 @@ void desk_write(struct desk *, struct buf *line, struct slice *key);
 
 /* It is taken; the answer comes with this ticket of this owner. */
 void desk_took(struct desk *, const void *owner, uint64_t ticket);
+
+/* The last n that this owner took are another's now, in order: place() says
+ * whose, and with which ticket. From then on they may be forgotten at their
+ * deadline. */
+void desk_place(struct desk *, const void *owner, size_t n,
+                const void *(*place)(const void *owner, size_t i,
+                                     uint64_t *ticket));
 
 /* Everything of the owner up to this ticket is durable: 200. */
 void desk_done(struct desk *, const void *owner, uint64_t ticket);

@@ -1,6 +1,7 @@
 #include "listen/shelves.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -8,19 +9,36 @@
 #include "base/msg.h"
 #include "listen/desk.h"
 #include "topic/topic.h"
+#include "topic/watch.h"
 
 /* Small events may still fit while large ones do not: only after ROOM_US
  * without a refusal there is room again. */
-enum { BATCH = 1 << 20, TOPICS = 16, ROOM_US = 10000000 };
+enum {
+    BATCH = 1 << 20,
+    TOPICS = 16,
+    ROOM_US = 10000000,
+    LONG_US = 1000,
+    LOOK_US = 1000000
+};
 
 struct shelf {
     const char *topic;
     struct topic_writer *writer;
-    size_t gathered; /* bytes that are not committed */
+    size_t gathered;    /* bytes that are not committed */
+    uint64_t synced;    /* ticket */
+    uint64_t since_us;  /* of the last commit */
+    bool just_answered; /* those clients may be back at once */
+
+    struct topic_watch *watch; /* of the group, or NULL */
+    size_t gathered_n;
+    uint64_t *passed; /* where the group goes on, per partition; owns waits */
+    uint32_t partitions;
 };
 
 struct shelves {
     struct topic_store *topics;
+    const char *group; /* or NULL */
+    uint64_t looked_us;
     struct shelf shelf[TOPICS];
     size_t n;
     uint64_t full_us; /* when the disk was full last; 0: it is not */
@@ -37,6 +55,21 @@ static struct shelf *find(struct shelves *s, const char *topic)
     return NULL;
 }
 
+static int watch_group(struct shelves *s, struct shelf *f, struct err *e)
+{
+    f->watch = topic_watch_open(s->topics, s->group, f->topic, e);
+    if (f->watch == NULL) {
+        return -1;
+    }
+    const uint64_t *next = topic_watch_read(f->watch, &f->partitions, e);
+    if (next == NULL) {
+        return -1;
+    }
+    f->passed = mem_new(f->partitions * sizeof *f->passed);
+    memcpy(f->passed, next, f->partitions * sizeof *f->passed);
+    return 0;
+}
+
 static int open_shelf(struct shelves *s, const char *topic, struct err *e)
 {
     if (find(s, topic) != NULL) {
@@ -49,14 +82,17 @@ static int open_shelf(struct shelves *s, const char *topic, struct err *e)
     if (w == NULL) {
         return -1;
     }
-    s->shelf[s->n++] = (struct shelf){.topic = topic, .writer = w};
-    return 0;
+    struct shelf *f = &s->shelf[s->n++];
+    *f = (struct shelf){.topic = topic, .writer = w};
+    return s->group != NULL ? watch_group(s, f, e) : 0;
 }
 
 struct shelves *shelves_open(const char *broker, const struct routes *rs,
-                             struct err *e)
+                             const char *group, struct err *e)
 {
     struct shelves *s = mem_new(sizeof *s);
+
+    s->group = group;
 
     buf_init(&s->line);
     s->topics = topic_store_open(broker, e);
@@ -80,10 +116,22 @@ void shelves_close(struct shelves *s)
     }
     for (size_t i = 0; i < s->n; i++) {
         topic_writer_close(s->shelf[i].writer);
+        topic_watch_close(s->shelf[i].watch);
+        free(s->shelf[i].passed);
     }
     topic_store_close(s->topics);
     buf_release(&s->line);
     free(s);
+}
+
+/* Each partition owns those who wait for the group to pass an offset of it. */
+static const void *place(const void *owner, size_t i, uint64_t *ticket)
+{
+    const struct shelf *f = owner;
+    uint32_t partition;
+
+    topic_writer_place(f->writer, i, &partition, ticket);
+    return &f->passed[partition];
 }
 
 static int commit(struct shelves *s, struct shelf *f, struct desk *d,
@@ -93,8 +141,15 @@ static int commit(struct shelves *s, struct shelf *f, struct desk *d,
     const uint64_t before = topic_writer_ticket(f->writer);
     const int rc = topic_writer_commit(f->writer, none, none, e);
 
+    const size_t n = f->gathered_n;
     f->gathered = 0;
+    f->gathered_n = 0;
+    f->just_answered = false;
     if (rc == 0) {
+        if (f->watch != NULL) {
+            desk_place(d, f, n, place);
+        }
+        f->since_us = clock_mono_us();
         if (s->full_us > 0 && clock_mono_us() - s->full_us > ROOM_US) {
             s->full_us = 0;
             msg_info("topic %s: the disk has room again", f->topic);
@@ -115,9 +170,30 @@ static int commit(struct shelves *s, struct shelf *f, struct desk *d,
     return 0;
 }
 
-int shelves_take(struct shelves *s, struct desk *d, struct err *e)
+/* One append per sync: while a sync is under way nothing more would become
+ * durable by it, so what comes meanwhile is gathered. When it ends,
+ *
+ *     it was short: what is gathered is committed before anybody is answered,
+ *                   so that the disk works while we do;
+ *     it was long:  those that were just answered have one turn of the loop to
+ *                   come back and be part of the next one, for then a sync
+ *                   that takes all costs less than two that take half.
+ *
+ * false: not now. */
+static bool is_due(struct shelf *f)
+{
+    if (topic_writer_ticket(f->writer) > f->synced) {
+        return false;
+    }
+    const bool now = !f->just_answered;
+    f->just_answered = false;
+    return now;
+}
+
+int shelves_take(struct shelves *s, struct desk *d, bool at_once, struct err *e)
 {
     const struct route *r;
+    int later = 0;
 
     while ((r = desk_next(d)) != NULL) {
         struct shelf *f = find(s, r->topic);
@@ -127,28 +203,97 @@ int shelves_take(struct shelves *s, struct desk *d, struct err *e)
         topic_writer_add_line(f->writer, buf_slice(&s->line), key);
         desk_took(d, f, topic_writer_ticket(f->writer) + 1);
         f->gathered += s->line.n;
+        f->gathered_n++;
         if (f->gathered >= BATCH && commit(s, f, d, e) < 0) {
             return -1;
         }
     }
     for (size_t i = 0; i < s->n; i++) {
-        if (s->shelf[i].gathered > 0 && commit(s, &s->shelf[i], d, e) < 0) {
+        struct shelf *f = &s->shelf[i];
+        if (f->gathered == 0) {
+            continue;
+        }
+        const bool waits = topic_writer_ticket(f->writer) > f->synced;
+        if (!at_once && !is_due(f)) {
+            later |= !waits;
+        } else if (commit(s, f, d, e) < 0) {
             return -1;
         }
     }
     buf_shrink(&s->line, BATCH);
+    return later;
+}
+
+bool shelves_syncing(const struct shelves *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (topic_writer_ticket(s->shelf[i].writer) > s->shelf[i].synced) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int synced(struct shelves *s, struct shelf *f, struct desk *d,
+                  struct err *e)
+{
+    const uint64_t before = f->synced;
+
+    if (topic_writer_synced(f->writer, &f->synced, e) < 0) {
+        return -1;
+    }
+    const uint64_t done = f->synced;
+    if (done == before) {
+        return 0;
+    }
+    if (clock_mono_us() - f->since_us > LONG_US) {
+        f->just_answered = f->watch == NULL;
+    } else if (f->gathered > 0 && done == topic_writer_ticket(f->writer) &&
+               commit(s, f, d, e) < 0) {
+        return -1;
+    }
+    if (f->watch == NULL) {
+        desk_done(d, f, done);
+    }
     return 0;
 }
 
-int shelves_synced(struct shelves *s, struct desk *d, struct err *e)
+static int passed(struct shelf *f, struct desk *d, struct err *e)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        uint64_t ticket;
-        if (topic_writer_synced(s->shelf[i].writer, &ticket, e) < 0) {
+    uint32_t n;
+    const uint64_t *next = topic_watch_read(f->watch, &n, e);
+
+    if (next == NULL) {
+        return -1;
+    }
+    for (uint32_t p = 0; p < n && p < f->partitions; p++) {
+        const bool further = next[p] > f->passed[p];
+        f->passed[p] = next[p]; /* a reset leads back */
+        if (further) {
+            desk_done(d, &f->passed[p], next[p] - 1);
+        }
+    }
+    return 0;
+}
+
+int shelves_woken(struct shelves *s, struct desk *d, const struct pollfd *fds,
+                  size_t n, struct err *e)
+{
+    const uint64_t now = s->group != NULL ? clock_mono_us() : 0;
+    const bool look = now - s->looked_us >= LOOK_US && s->group != NULL;
+
+    for (size_t i = 0; i < s->n && i < n; i++) {
+        if (fds[i].revents != 0 && synced(s, &s->shelf[i], d, e) < 0) {
             return -1;
         }
-        desk_done(d, &s->shelf[i], ticket);
     }
+    for (size_t i = 0; s->group != NULL && i < s->n; i++) {
+        const bool told = s->n + i < n && fds[s->n + i].revents != 0;
+        if ((look || told) && passed(&s->shelf[i], d, e) < 0) {
+            return -1;
+        }
+    }
+    s->looked_us = look ? now : s->looked_us;
     return 0;
 }
 
@@ -159,6 +304,10 @@ size_t shelves_fds(const struct shelves *s, struct pollfd *fds, size_t max)
     for (size_t i = 0; i < s->n && n < max; i++) {
         fds[n++] =
             (struct pollfd){topic_writer_fd(s->shelf[i].writer), POLLIN, 0};
+    }
+    for (size_t i = 0; s->group != NULL && i < s->n && n < max; i++) {
+        fds[n++] =
+            (struct pollfd){topic_watch_fd(s->shelf[i].watch), POLLIN, 0};
     }
     return n;
 }

@@ -7,6 +7,7 @@
 #define LISTEN_SHELVES_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "listen/routes.h"
@@ -15,18 +16,27 @@ struct desk;
 struct err;
 struct shelves;
 
-/* Opens the topics of all routes, and makes those that are missing. */
+/* Opens the topics of all routes, and makes those that are missing. group:
+ * requests are answered when it has passed their events; NULL: when they are
+ * durable. */
 struct shelves *shelves_open(const char *broker, const struct routes *,
-                             struct err *);
+                             const char *group, struct err *);
 void shelves_close(struct shelves *);
 
-/* Commit everything that is queued. */
-int shelves_take(struct shelves *, struct desk *, struct err *);
+/* Gather what is queued, and commit it unless a sync is under way, whose end
+ * will tell (at_once: even so). 1: call again after a look at the connections;
+ * 0, -1. */
+int shelves_take(struct shelves *, struct desk *, bool at_once, struct err *);
 
-/* Answer what is durable. */
-int shelves_synced(struct shelves *, struct desk *, struct err *);
+/* Something is not durable yet. */
+bool shelves_syncing(const struct shelves *);
 
-/* Descriptors that tell of syncs. */
+/* Answer what is durable, or passed: with the descriptors below as they were
+ * polled, at least once a second. */
+int shelves_woken(struct shelves *, struct desk *, const struct pollfd *,
+                  size_t n, struct err *);
+
+/* Descriptors that tell of syncs, and of the group. */
 size_t shelves_fds(const struct shelves *, struct pollfd *, size_t max);
 
 #endif

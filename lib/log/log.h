@@ -93,6 +93,9 @@ int log_writer_append(struct log_writer *, const struct log_entry *, size_t n,
 /* Tickets: appends of this writer count 1, 2, 3 …. */
 uint64_t log_writer_appended(const struct log_writer *);
 
+/* The offset of the first record of the last append. */
+uint64_t log_writer_base(const struct log_writer *);
+
 /* The newest ticket up to which all is durable; a thread of the writer syncs,
  * sharing each fdatasync with all writers of the topic. -1 after a failed
  * sync: fatal, never tried again. Reading it drains the descriptor. */

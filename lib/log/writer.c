@@ -53,6 +53,7 @@ struct log_writer {
     uint64_t size;      /* that it has at least */
     struct buf batch;
     struct tickets tickets;
+    uint64_t base;     /* offset of the last append */
     uint64_t failures; /* of syncs, when the oldest ticket was made */
     bool dead;
     struct owners owners;
@@ -307,6 +308,7 @@ static int write_batch(struct log_writer *w, const struct mark *end,
     next.offset = end->offset + count;
     next.time_ms = place.time_ms;
     cell_write(&st->appended, &next);
+    w->base = end->offset;
     if (!ticket_open(&w->tickets)) {
         w->failures = synced.failures;
     }
@@ -391,6 +393,11 @@ int log_writer_append(struct log_writer *w, const struct log_entry *v, size_t n,
 uint64_t log_writer_appended(const struct log_writer *w)
 {
     return w->tickets.next - 1;
+}
+
+uint64_t log_writer_base(const struct log_writer *w)
+{
+    return w->base;
 }
 
 static int settle(struct log_writer *w, struct err *e)

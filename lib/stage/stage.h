@@ -15,7 +15,7 @@
 #include "base/opt.h"
 #include "stage/stats.h"
 
-enum { STAGE_DRAIN_MS = 20000, STAGE_FDS = 24 };
+enum { STAGE_DRAIN_MS = 20000, STAGE_FDS = 40 };
 
 struct stage_program {
     const char *name;

@@ -7,6 +7,7 @@
 
 #include "topic/admin.h"
 #include "topic/topic.h"
+#include "topic/watch.h"
 
 struct topic_store {
     const struct topic_backend *backend;
@@ -18,6 +19,10 @@ struct topic_writer {
 };
 
 struct topic_reader {
+    const struct topic_backend *backend;
+};
+
+struct topic_watch {
     const struct topic_backend *backend;
 };
 
@@ -39,6 +44,8 @@ struct topic_backend {
                   struct err *);
     void (*drop)(struct topic_writer *);
     uint64_t (*ticket)(const struct topic_writer *);
+    void (*place)(const struct topic_writer *, size_t i, uint32_t *partition,
+                  uint64_t *offset);
     int (*synced)(struct topic_writer *, uint64_t *, struct err *);
     int (*writer_fd)(const struct topic_writer *);
     int (*sync)(struct topic_writer *, struct err *);
@@ -57,6 +64,13 @@ struct topic_backend {
     uint64_t (*lag)(const struct topic_reader *);
     size_t (*fds)(const struct topic_reader *, struct pollfd *, size_t max);
     void (*woken)(struct topic_reader *);
+
+    struct topic_watch *(*watch_open)(struct topic_store *, const char *group,
+                                      const char *topic, struct err *);
+    void (*watch_close)(struct topic_watch *);
+    const uint64_t *(*watch_read)(struct topic_watch *, uint32_t *partitions,
+                                  struct err *);
+    int (*watch_fd)(const struct topic_watch *);
 
     int (*list)(struct topic_store *, topic_show_fn *, void *, struct err *);
     int (*create)(struct topic_store *, const char *, const struct topic_conf *,

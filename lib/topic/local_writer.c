@@ -151,6 +151,15 @@ uint64_t local_writer_ticket(const struct topic_writer *base)
     return log_writer_appended(((const struct local_writer *)base)->log);
 }
 
+void local_writer_place(const struct topic_writer *base, size_t i,
+                        uint32_t *partition, uint64_t *offset)
+{
+    const struct local_writer *w = (const struct local_writer *)base;
+
+    *partition = w->entry[i].partition;
+    *offset = log_writer_base(w->log) + i;
+}
+
 int local_writer_synced(struct topic_writer *base, uint64_t *ticket,
                         struct err *e)
 {

@@ -217,6 +217,12 @@ uint64_t topic_writer_ticket(const struct topic_writer *w)
     return w->backend->ticket(w);
 }
 
+void topic_writer_place(const struct topic_writer *w, size_t i,
+                        uint32_t *partition, uint64_t *offset)
+{
+    w->backend->place(w, i, partition, offset);
+}
+
 int topic_writer_synced(struct topic_writer *w, uint64_t *ticket, struct err *e)
 {
     return w->backend->synced(w, ticket, e);

@@ -54,6 +54,10 @@ size_t topic_writer_cut(struct topic_writer *);
 int topic_writer_commit(struct topic_writer *, struct slice name,
                         struct slice pos, struct err *);
 
+/* Where the i-th event of the last commit stands. */
+void topic_writer_place(const struct topic_writer *, size_t i,
+                        uint32_t *partition, uint64_t *offset);
+
 /* Forget what is gathered: it could not be committed. */
 void topic_writer_drop(struct topic_writer *);
 
