@@ -21,11 +21,7 @@
 #include "stage/source.h"
 #include "topic/topic.h"
 
-enum {
-    EXPLAIN_MAX = 64 << 20,
-    ENOUGH = 16,   /* requests worth a sync of their own */
-    REST_US = 200, /* between looks at the connections, during a sync */
-};
+enum { EXPLAIN_MAX = 64 << 20 };
 
 enum ack { ACK_RECEIPT, ACK_LOCAL, ACK_NONE, ACK_GROUP };
 
@@ -181,7 +177,6 @@ static int open_desk(struct listen *l, struct err *e)
         .max_body = source_max_event(l->source),
         .max_connections = l->connections,
         .deadline_ms = l->deadline_ms,
-        .enough = l->store != NULL ? ENOUGH : 0,
     };
 
     if (l->loop == NULL && (l->loop = loop_new(e)) == NULL) {
@@ -341,8 +336,8 @@ static size_t fds(void *ctx, struct pollfd *p, size_t max, int *timeout_ms)
         return 0;
     }
     desk_tick(l->desk, timeout_ms);
-    if (l->store != NULL && shelves_syncing(l->store)) {
-        loop_rest(l->loop, REST_US);
+    if (l->store != NULL) {
+        loop_rest(l->loop, shelves_rest(l->store));
     }
     return l->store != NULL ? shelves_fds(l->store, p, max) : 0;
 }

@@ -29,7 +29,6 @@ struct loop {
     struct event_base *base;
     struct event timer;
     bool fired;
-    bool broken;
     unsigned rest_us;
     struct watch watch[WATCHED];
 };
@@ -130,12 +129,6 @@ static void watch(struct loop *l, struct watch *w, const struct pollfd *p)
     w->ino = st.st_ino;
 }
 
-void loop_break(struct loop *l)
-{
-    l->broken = true;
-    (void)event_base_loopbreak(l->base);
-}
-
 void loop_rest(struct loop *l, unsigned us)
 {
     l->rest_us = us;
@@ -151,11 +144,9 @@ static int rest(struct loop *l, struct pollfd *fds, size_t n)
 
 int loop_wait(struct loop *l, struct pollfd *fds, size_t n, int timeout_ms)
 {
-    const bool rests = l->rest_us > 0 && timeout_ms != 0 && !l->broken;
-    const int early = rests ? rest(l, fds, n) : 0;
+    const int early = l->rest_us > 0 ? rest(l, fds, n) : 0;
 
     l->rest_us = 0;
-    l->broken = false;
     if (early != 0) {
         return early;
     }

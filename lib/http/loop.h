@@ -24,10 +24,6 @@ int loop_wait(struct loop *, struct pollfd *, size_t n, int timeout_ms);
  * anyhow, and one look at many connections costs little more than at one. */
 void loop_rest(struct loop *, unsigned us);
 
-/* Inside a callback: the wait returns now; what was ready beside it is served
- * by the next one. */
-void loop_break(struct loop *);
-
 /* For lib/http. */
 struct event_base *loop_base(struct loop *);
 

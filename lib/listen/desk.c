@@ -37,7 +37,6 @@ struct desk {
     struct http_server *server;
     struct envelope envelope;
     struct waiting_list queued;
-    unsigned queued_n;
     struct waiting_list taken; /* tickets of one owner rise */
     struct waiting_list spare;
     unsigned spares;
@@ -152,20 +151,13 @@ static void handle(void *arg, struct http_exchange *x)
     w->route = route;
     w->since_us = clock_mono_us();
     TAILQ_INSERT_TAIL(&d->queued, w, link);
-    if (++d->queued_n == d->conf.enough) {
-        loop_break(d->loop);
-    }
 }
 
 const struct route *desk_next(struct desk *d)
 {
     const struct waiting *w = TAILQ_FIRST(&d->queued);
 
-    if (w == NULL) {
-        d->queued_n = 0;
-        return NULL;
-    }
-    return w->route;
+    return w != NULL ? w->route : NULL;
 }
 
 void desk_write(struct desk *d, struct buf *line, struct slice *key)

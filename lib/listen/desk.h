@@ -22,7 +22,6 @@ struct desk_conf {
     uint64_t max_body;
     uint64_t max_connections; /* 0: the server's own */
     uint64_t deadline_ms;
-    unsigned enough; /* so many queued requests end a wait; 0: no number */
 };
 
 /* Binds the address, so that what is wrong with it is found early; nothing is

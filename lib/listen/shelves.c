@@ -17,20 +17,23 @@ enum {
     BATCH = 1 << 20,
     TOPICS = 16,
     ROOM_US = 10000000,
-    LONG_US = 1000,
+    GATHER_US = 1000,
+    REST_US = 200,
     LOOK_US = 1000000
 };
 
 struct shelf {
     const char *topic;
     struct topic_writer *writer;
-    size_t gathered;    /* bytes that are not committed */
-    uint64_t synced;    /* ticket */
-    uint64_t since_us;  /* of the last commit */
-    bool just_answered; /* those clients may be back at once */
+    size_t gathered;   /* bytes that are not committed */
+    uint64_t synced;   /* ticket */
+    uint64_t since_us; /* of the last commit */
+    uint64_t until_us; /* gather until then, or until … */
+    size_t wanted;     /* … so many requests are there */
 
     struct topic_watch *watch; /* of the group, or NULL */
-    size_t gathered_n;
+    size_t gathered_n;         /* requests */
+    size_t committed_n;        /* of the last commit */
     uint64_t *passed; /* where the group goes on, per partition; owns waits */
     uint32_t partitions;
 };
@@ -144,7 +147,7 @@ static int commit(struct shelves *s, struct shelf *f, struct desk *d,
     const size_t n = f->gathered_n;
     f->gathered = 0;
     f->gathered_n = 0;
-    f->just_answered = false;
+    f->committed_n = n;
     if (rc == 0) {
         if (f->watch != NULL) {
             desk_place(d, f, n, place);
@@ -170,24 +173,20 @@ static int commit(struct shelves *s, struct shelf *f, struct desk *d,
     return 0;
 }
 
-/* One append per sync: while a sync is under way nothing more would become
- * durable by it, so what comes meanwhile is gathered. When it ends,
- *
- *     it was short: what is gathered is committed before anybody is answered,
- *                   so that the disk works while we do;
- *     it was long:  those that were just answered have one turn of the loop to
- *                   come back and be part of the next one, for then a sync
- *                   that takes all costs less than two that take half.
- *
- * false: not now. */
-static bool is_due(struct shelf *f)
+static bool is_syncing(const struct shelf *f)
 {
-    if (topic_writer_ticket(f->writer) > f->synced) {
-        return false;
-    }
-    const bool now = !f->just_answered;
-    f->just_answered = false;
-    return now;
+    return topic_writer_ticket(f->writer) > f->synced;
+}
+
+/* A sync costs much the same for one request and for a hundred. So while one is
+ * under way, what comes is gathered: another append would not become durable
+ * by it. And when it ends, those that are answered then have a moment to come
+ * back and share the next one, a quarter of the time that the sync took. A
+ * client that is alone never waits for that. */
+static bool is_due(const struct shelf *f)
+{
+    return !is_syncing(f) &&
+           (f->gathered_n >= f->wanted || clock_mono_us() >= f->until_us);
 }
 
 int shelves_take(struct shelves *s, struct desk *d, bool at_once, struct err *e)
@@ -213,9 +212,8 @@ int shelves_take(struct shelves *s, struct desk *d, bool at_once, struct err *e)
         if (f->gathered == 0) {
             continue;
         }
-        const bool waits = topic_writer_ticket(f->writer) > f->synced;
         if (!at_once && !is_due(f)) {
-            later |= !waits;
+            later |= !is_syncing(f);
         } else if (commit(s, f, d, e) < 0) {
             return -1;
         }
@@ -224,36 +222,41 @@ int shelves_take(struct shelves *s, struct desk *d, bool at_once, struct err *e)
     return later;
 }
 
-bool shelves_syncing(const struct shelves *s)
+unsigned shelves_rest(const struct shelves *s)
 {
+    unsigned rest = 0;
+
     for (size_t i = 0; i < s->n; i++) {
-        if (topic_writer_ticket(s->shelf[i].writer) > s->shelf[i].synced) {
-            return true;
+        const struct shelf *f = &s->shelf[i];
+        const uint64_t now = clock_mono_us();
+        if (is_syncing(f)) {
+            rest = rest == 0 ? REST_US : rest;
+        } else if (f->gathered_n > 0 && now < f->until_us) {
+            const uint64_t left = f->until_us - now;
+            rest = left < REST_US / 2 ? (unsigned)left : REST_US / 2;
+        } else {
+            return 0;
         }
     }
-    return false;
+    return rest;
 }
 
-static int synced(struct shelves *s, struct shelf *f, struct desk *d,
-                  struct err *e)
+static int synced(struct shelf *f, struct desk *d, struct err *e)
 {
     const uint64_t before = f->synced;
 
     if (topic_writer_synced(f->writer, &f->synced, e) < 0) {
         return -1;
     }
-    const uint64_t done = f->synced;
-    if (done == before) {
+    if (f->synced == before) {
         return 0;
     }
-    if (clock_mono_us() - f->since_us > LONG_US) {
-        f->just_answered = f->watch == NULL;
-    } else if (f->gathered > 0 && done == topic_writer_ticket(f->writer) &&
-               commit(s, f, d, e) < 0) {
-        return -1;
-    }
+    const uint64_t now = clock_mono_us();
+    const uint64_t wait = (now - f->since_us) / 4;
+    f->until_us = now + (wait < GATHER_US ? wait : GATHER_US);
+    f->wanted = f->committed_n + f->gathered_n;
     if (f->watch == NULL) {
-        desk_done(d, f, done);
+        desk_done(d, f, f->synced);
     }
     return 0;
 }
@@ -283,7 +286,7 @@ int shelves_woken(struct shelves *s, struct desk *d, const struct pollfd *fds,
     const bool look = now - s->looked_us >= LOOK_US && s->group != NULL;
 
     for (size_t i = 0; i < s->n && i < n; i++) {
-        if (fds[i].revents != 0 && synced(s, &s->shelf[i], d, e) < 0) {
+        if (fds[i].revents != 0 && synced(&s->shelf[i], d, e) < 0) {
             return -1;
         }
     }

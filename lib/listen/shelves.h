@@ -28,8 +28,9 @@ void shelves_close(struct shelves *);
  * 0, -1. */
 int shelves_take(struct shelves *, struct desk *, bool at_once, struct err *);
 
-/* Something is not durable yet. */
-bool shelves_syncing(const struct shelves *);
+/* How long the connections may be left alone, in µs: what comes meanwhile could
+ * not be committed. */
+unsigned shelves_rest(const struct shelves *);
 
 /* Answer what is durable, or passed: with the descriptors below as they were
  * polled, at least once a second. */

@@ -343,10 +343,11 @@ int syncer_want(struct syncer *s, uint64_t serial, uint64_t byte,
     s->want_serial = serial;
     s->want_byte = byte;
     s->failures = failures;
+    (void)pthread_mutex_unlock(&s->m);
     if (s->running) {
+        /* Not before: the thread would wake up to wait for the mutex. */
         (void)pthread_cond_signal(&s->changed);
     }
-    (void)pthread_mutex_unlock(&s->m);
     return s->running || !s->wanted ? 0 : start(s, e);
 }
 
