@@ -309,9 +309,7 @@ static int write_batch(struct log_writer *w, const struct mark *end,
     next.time_ms = place.time_ms;
     cell_write(&st->appended, &next);
     w->base = end->offset;
-    if (!ticket_open(&w->tickets)) {
-        w->failures = synced.failures;
-    }
+    w->failures = ticket_open(&w->tickets) ? w->failures : synced.failures;
     ticket_add(&w->tickets, next.serial, next.byte);
     return 0;
 }
