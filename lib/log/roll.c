@@ -96,6 +96,7 @@ static void publish(struct shared *s, const struct segment *seg,
     /* In this order: a sync leader who finds the new segment only in the first
      * cell syncs it; the old one is durable as far as it counts. */
     atomic_store(&s->state->dirty, 0);
+    atomic_store(&s->state->blank, 0);
     cell_write(&s->state->appended, &m);
     cell_write(&s->state->synced, &m);
     atomic_store(&s->state->rolling, 0);

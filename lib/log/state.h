@@ -44,6 +44,7 @@ struct state {
     struct cell appended; /* written under the append lock */
     struct cell synced;   /* written under the sync lock */
     _Atomic uint64_t dirty;   /* byte up to which an append may have written */
+    _Atomic uint64_t blank;   /* byte up to which zeros were written ahead */
     _Atomic uint64_t syncing; /* byte up to which a sync was begun, or 0 */
     _Atomic uint64_t rolling_base; /* a segment that is being made … */
     _Atomic uint64_t rolling;      /* … its tag, or 0 */

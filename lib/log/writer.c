@@ -31,20 +31,14 @@
 #include "log/retain.h"
 #include "log/roll.h"
 #include "log/sync.h"
+#include "log/tickets.h"
 #include "record/pos.h"
 
-struct ticket {
-    uint64_t serial;
-    uint64_t byte;
-};
-
-/* Appends that are not known to be durable; a ring of a power of two. */
-struct tickets {
-    struct ticket *v;
-    size_t cap;
-    uint64_t first; /* the number of the oldest one */
-    uint64_t next;
-};
+/* Preallocated blocks are not yet initialized for the file system: the first
+ * sync after a write to one has to commit its journal as well. So a small batch
+ * that comes to such blocks takes zeros for the next ones along; the syncs
+ * after it are of data alone (a quarter faster on ext4). */
+enum { BLANK_AHEAD = 256 << 10, BLANK_BATCH = 32 << 10 };
 
 struct log_writer {
     struct shared shared;
@@ -73,39 +67,6 @@ static int dead(struct log_writer *w, struct err *e)
                    w->shared.topic);
 }
 
-/* --- tickets ------------------------------------------------------------- */
-
-static void ticket_add(struct tickets *t, uint64_t serial, uint64_t byte)
-{
-    if (t->next - t->first == t->cap) {
-        const size_t cap = t->cap == 0 ? 64 : t->cap * 2;
-        struct ticket *v = mem_alloc(cap * sizeof *v);
-        for (uint64_t i = t->first; i != t->next; i++) {
-            v[i & (cap - 1)] = t->v[i & (t->cap - 1)];
-        }
-        free(t->v);
-        t->v = v;
-        t->cap = cap;
-    }
-    t->v[t->next++ & (t->cap - 1)] = (struct ticket){serial, byte};
-}
-
-static bool ticket_open(const struct tickets *t)
-{
-    return t->first != t->next;
-}
-
-static void tickets_settle(struct tickets *t, const struct mark *done)
-{
-    while (ticket_open(t)) {
-        const struct ticket *k = &t->v[t->first & (t->cap - 1)];
-        if (!mark_covers(done, k->serial, k->byte)) {
-            break;
-        }
-        t->first++;
-    }
-}
-
 /* --- opening ------------------------------------------------------------- */
 
 struct log_writer *log_writer_open(struct log *log, const char *topic,
@@ -116,8 +77,7 @@ struct log_writer *log_writer_open(struct log *log, const char *topic,
     w->seg = SEGMENT_NONE;
     w->sealed = SEGMENT_NONE;
     w->shared = SHARED_NONE;
-    w->tickets.first = 1;
-    w->tickets.next = 1;
+    tickets_init(&w->tickets);
     owners_init(&w->owners);
     positions_init(&w->positions);
     map_init(&w->runs);
@@ -148,7 +108,7 @@ void log_writer_close(struct log_writer *w)
         free(slot->value);
     }
     map_release(&w->runs);
-    free(w->tickets.v);
+    tickets_release(&w->tickets);
     buf_release(&w->batch);
     free(w);
 }
@@ -224,7 +184,7 @@ static int next_segment(struct log_writer *w, uint64_t need, struct err *e)
 
     if (rc >= 0) {
         shared_synced(&w->shared, &end);
-        if (rc == 1 && ticket_open(&w->tickets) &&
+        if (rc == 1 && tickets_open(&w->tickets) &&
             end.failures != w->failures) {
             rc = dead(w, e);
         }
@@ -280,6 +240,19 @@ static int make_room(struct log_writer *w, struct mark *end, uint64_t need,
     return rc;
 }
 
+/* Zeros behind the batch that is in w->batch, as far as the file goes. */
+static void add_blank(struct log_writer *w, uint64_t end)
+{
+    const uint64_t room = w->size > end ? w->size - end : 0;
+    const size_t n = room < BLANK_AHEAD ? (size_t)room : BLANK_AHEAD;
+
+    if (w->batch.n < BLANK_BATCH &&
+        end > atomic_load(&w->shared.state->blank)) {
+        memset(buf_reserve(&w->batch, n), 0, n);
+        w->batch.n += n;
+    }
+}
+
 static int write_batch(struct log_writer *w, const struct mark *end,
                        uint32_t count, struct err *e)
 {
@@ -293,10 +266,12 @@ static int write_batch(struct log_writer *w, const struct mark *end,
     place.synced = synced.serial == end->serial ? synced.byte : 0;
     place.time_ms = now > end->time_ms ? now : end->time_ms;
     batch_seal(&w->batch, &place, end->tag);
-    atomic_store(&st->dirty, end->byte + w->batch.n);
+    next.byte = end->byte + w->batch.n;
+    atomic_store(&st->dirty, next.byte);
+    add_blank(w, next.byte);
     if (fd_pwrite(w->seg.fd, w->batch.p, w->batch.n, (off_t)end->byte) < 0) {
         const int error = errno;
-        if (segment_clear(&w->seg, end->byte, end->byte + w->batch.n, e) == 0) {
+        if (segment_clear(&w->seg, end->byte, next.byte, e) == 0) {
             atomic_store(&st->dirty, 0);
         }
         errno = error;
@@ -304,13 +279,17 @@ static int write_batch(struct log_writer *w, const struct mark *end,
                    ? 1
                    : err_errno(e, STATUS_IO, "%s", w->seg.path);
     }
-    next.byte = end->byte + w->batch.n;
+    if (end->byte + w->batch.n > atomic_load(&st->blank)) {
+        atomic_store(&st->blank, end->byte + w->batch.n);
+    }
     next.offset = end->offset + count;
     next.time_ms = place.time_ms;
     cell_write(&st->appended, &next);
     w->base = end->offset;
-    w->failures = ticket_open(&w->tickets) ? w->failures : synced.failures;
-    ticket_add(&w->tickets, next.serial, next.byte);
+    if (!tickets_open(&w->tickets)) {
+        w->failures = synced.failures;
+    }
+    tickets_add(&w->tickets, next.serial, next.byte);
     return 0;
 }
 
@@ -383,8 +362,7 @@ int log_writer_append(struct log_writer *w, const struct log_entry *v, size_t n,
     if (rc != 0) {
         return rc;
     }
-    const struct ticket *k =
-        &w->tickets.v[(w->tickets.next - 1) & (w->tickets.cap - 1)];
+    const struct ticket *k = tickets_last(&w->tickets);
     return syncer_want(&w->sync, k->serial, k->byte, w->failures, e);
 }
 
@@ -403,7 +381,8 @@ static int settle(struct log_writer *w, struct err *e)
     struct mark done;
 
     shared_synced(&w->shared, &done);
-    if (w->dead || (ticket_open(&w->tickets) && done.failures != w->failures)) {
+    if (w->dead ||
+        (tickets_open(&w->tickets) && done.failures != w->failures)) {
         return dead(w, e);
     }
     tickets_settle(&w->tickets, &done);
@@ -433,9 +412,8 @@ int log_writer_fd(struct log_writer *w)
 
 int log_writer_sync(struct log_writer *w, struct err *e)
 {
-    while (ticket_open(&w->tickets)) {
-        const struct ticket *k =
-            &w->tickets.v[(w->tickets.next - 1) & (w->tickets.cap - 1)];
+    while (tickets_open(&w->tickets)) {
+        const struct ticket *k = tickets_last(&w->tickets);
         if (syncer_step(&w->sync, k->serial, k->byte, w->failures, e) < 0) {
             w->dead = true;
             return -1;

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 enum fault { FAULT_NONE, FAULT_BEFORE, FAULT_HALF, FAULT_AFTER, FAULT_ERROR };
 
@@ -100,6 +101,18 @@ int fallocate(int fd, int mode, off_t at, off_t n)
 
     FAIL(now);
     return (int)done(now, syscall(SYS_fallocate, fd, mode, at, n));
+}
+
+static unsigned long remote; /* what statfs() says a folder is on, or 0 */
+
+int statfs(const char *path, struct statfs *fs)
+{
+    const long rc = syscall(SYS_statfs, path, fs);
+
+    if (rc == 0 && remote != 0) {
+        fs->f_type = (__fsword_t)remote;
+    }
+    return (int)rc;
 }
 
 static void faults_off(void)
@@ -386,6 +399,36 @@ static void test_full(void)
     MUST(umount(dir) == 0);
 }
 
+static void test_remote(void)
+{
+    static const unsigned long magic[] = {0x6969, 0xff534d42, 0xfe534d42,
+                                          0x01021997, 0x65735546};
+    struct err e = {0};
+    bool refused = true;
+
+    for (size_t i = 0; i < sizeof magic / sizeof *magic; i++) {
+        remote = magic[i];
+        struct log *log = log_open("faults", &e);
+        refused = refused && log == NULL && e.status == STATUS_CONFIG;
+        log_close(log);
+    }
+    remote = 0;
+    unit_check(refused, "a network file system is 78: %s", e.text);
+}
+
+static void test_version(void)
+{
+    struct err e = {0};
+
+    log_close(store_new("faults", 1));
+    MUST(file_replace("faults/VERSION", "dpp-log 2\n", 10, 0600, &must_err) ==
+         0);
+    struct log *log = log_open("faults", &e);
+    unit_check(log == NULL && e.status == STATUS_CONFIG,
+               "a store of another version is 78: %s", e.text);
+    log_close(log);
+}
+
 int main(void)
 {
     msg_init("log_faults");
@@ -394,6 +437,8 @@ int main(void)
     MUST(board != MAP_FAILED);
     (void)setenv("DPP_LOG_SEGMENT", "4k", 1);
     fast_enter();
+    test_remote();
+    test_version();
     test_failed_sync();
     test_failed_together();
     for (int lose = 0; lose < 2; lose++) {
