@@ -9,6 +9,7 @@
 import asyncio
 import mmap
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -77,12 +78,13 @@ def write(disk, count):
     end = time.monotonic() + 30
     while True:
         try:
-            asyncio.run(post(count))
+            socket.create_connection(("127.0.0.1", PORT), 1).close()
             break
         except ConnectionRefusedError:
             if time.monotonic() > end or p.poll() is not None:
                 sys.exit("listen.py: dpp-listen does not start")
             time.sleep(0.05)
+    asyncio.run(post(count))
     # Not stopped: the power goes while it runs.
 
 
