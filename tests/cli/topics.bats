@@ -295,7 +295,6 @@ print(s.recv(65536).decode(), end="")' >datagram &
     (for _ in $(seq 100); do cat big; echo; done) >values
     spawn_sh p "dpp-produce -b log:$T/small/s -r -t t <values"
     wait_for_text p.err "the disk is full"
-    rm small/ballast
     mount -o remount,size=64m small
     finish p
     umount_later=$(cat p.err)
