@@ -38,8 +38,8 @@ PY
 }
 # What a program may take; a sanitiser's shadow alone takes terabytes.
 case $BUILD in
-*/san) export MEMORY=unlimited ;;
-*) export MEMORY=400000 ;;
+*/san) MEMORY=unlimited ;;
+*) MEMORY=400000 ;;
 esac
 PASS=8
 DEAD=7
@@ -47,7 +47,7 @@ DEAD=7
 @test "dpp-produce: an event passes byte for byte, all else is dead" {
     hostile in
     run -0 --separate-stderr bash -c \
-        'ulimit -v $MEMORY; dpp-produce -t t <in'
+        "ulimit -v $MEMORY; dpp-produce -t t <in"
     dpp-consume -t t -e | sed 's/,"dpporigin":"[^"]*"//' >out
     is "$(wc -l <out)" $PASS
     head -n $PASS in >want
@@ -64,8 +64,8 @@ DEAD=7
 @test "dpp-transform: the same through a filter" {
     hostile in
     run -0 --separate-stderr bash -c \
-        'ulimit -v $MEMORY; set -o pipefail
-         dpp-transform . <in | dpp-produce -t t'
+        "ulimit -v $MEMORY; set -o pipefail
+         dpp-transform . <in | dpp-produce -t t"
     dpp-consume -t t -e | sed 's/,"dpporigin":"[^"]*"//' >out
     head -n $PASS in >want
     same_file out want
