@@ -239,6 +239,19 @@ static int start_of(struct local_reader *r, struct one_topic *t, uint32_t p,
                : 0;
 }
 
+/* What the sink keeps is done, so the group may know it: otherwise its file
+ * would lag until the next event. It never moves backwards. */
+static int start_at(struct local_reader *r, struct one_topic *t, uint32_t p,
+                    struct slice pos, struct err *e)
+{
+    struct log_group_pos at = {.partition = p};
+    const int rc = start_of(r, t, p, pos, &at.offset, e);
+
+    t->part[p].next = at.offset;
+    return rc == 1 && t->group != NULL ? log_group_commit(t->group, &at, 1, e)
+                                       : rc;
+}
+
 int local_reader_start(struct topic_reader *base, struct slice pos,
                        struct err *e)
 {
@@ -251,7 +264,7 @@ int local_reader_start(struct topic_reader *base, struct slice pos,
             if (!t->owned[p]) {
                 continue;
             }
-            if (start_of(r, t, p, pos, &t->part[p].next, e) < 0) {
+            if (start_at(r, t, p, pos, e) < 0) {
                 return err_wrap(e, "topic %s", t->name);
             }
             t->part[p].active = true;

@@ -101,8 +101,10 @@ events() {
     dpp-consume -t t -g g -e | dpp-produce -t out
     rm -r "$T/store/groups"
     cp -r "$T/groups.old" "$T/store/groups"
+    has "$(dpp-topic lag t)" " 5"
     dpp-consume -t t -g g -e | dpp-produce -t out
     is "$(dpp-consume -t out -e | wc -l)" 8
+    is "$(dpp-topic lag t | awk '$1 == "g" { print $4, $6 }')" "8 0"
 }
 
 @test "keys keep their order over partitions, and -p reads some of them" {

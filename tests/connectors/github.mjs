@@ -14,7 +14,8 @@ const sent = [];
 
 function post(id, type, body, signature) {
     return new Promise((done, fail) => {
-        const q = request({port, agent, method: "POST", path: "/", headers: {
+        const q = request({host: "127.0.0.1", port, agent, method: "POST",
+                           path: "/", headers: {
             "Content-Type": "application/json",
             "X-GitHub-Delivery": id,
             "X-GitHub-Event": type,
