@@ -142,6 +142,8 @@ int roll_finish(struct shared *s, struct err *e)
     return rc < 0 ? -1 : 0;
 }
 
+/* After a failed sync *end lies before the last batch: the table never knows
+ * more, since a name's position is looked up in what is durable. */
 int roll(struct shared *s, struct segment *seg, struct positions *p,
          const struct mark *end, uint64_t need, struct segment *old,
          struct err *e)
@@ -153,10 +155,6 @@ int roll(struct shared *s, struct segment *seg, struct positions *p,
     struct segment next;
     struct buf start;
 
-    /* After a failed sync the table may know batches that do not count. */
-    if (p->serial == seg->head.serial && p->byte > end->byte) {
-        p->serial = 0;
-    }
     if (positions_read(p, seg, end->byte, e) < 0) {
         return -1;
     }

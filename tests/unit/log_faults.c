@@ -56,10 +56,15 @@ static long done(bool is_due, long rc)
         return -1;                                                             \
     }
 
+static off_t lowest_write; /* of more than a wake-up */
+
 ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
 {
     const bool now = due(false);
 
+    if (n > 1 && at < lowest_write) {
+        lowest_write = at;
+    }
     if (now && plan.kind == FAULT_HALF) {
         (void)syscall(SYS_pwrite64, fd, p, n / 2, at);
         _exit(9);
@@ -236,11 +241,37 @@ static bool clean_end(uint64_t least)
 static const char *const FAULT_NAMES[] = {"", "killed before", "killed within",
                                           "killed after", "an error from"};
 
+/* A reader that has the topic open all the while, so that nobody who comes is
+ * alone, and recovery does not do what the next append must. */
+static struct log_reader *bystander;
+
+static bool bystander_sees(uint64_t least)
+{
+    struct log_record rec;
+    int rc;
+
+    if (bystander == NULL) {
+        return true;
+    }
+    while ((rc = log_reader_next(bystander, &rec, &must_err)) == 1) {
+    }
+    return rc == 0 && log_reader_tell(bystander) >= least;
+}
+
+static void bystander_leaves(void)
+{
+    log_reader_close(bystander);
+    bystander = NULL;
+}
+
 /* The next writers: one short record, a recovery, then more of them. */
 static bool goes_on(uint64_t end)
 {
-    if (run_work(shortest(end), end, 1 + end % 2) != 0 ||
-        !clean_end(board->acked)) {
+    bool good = run_work(shortest(end), end, 1 + end % 2) == 0 &&
+                bystander_sees(board->acked);
+
+    bystander_leaves();
+    if (!good || !clean_end(board->acked)) {
         return false;
     }
     end = board->acked;
@@ -254,6 +285,9 @@ static bool one(enum fault kind, int error, long n, bool lose_state, bool *good)
     struct log *log = store_new("faults", 1);
     uint64_t count;
 
+    if (!lose_state) {
+        MUST((bystander = log_reader_open(log, "t", &must_err)) != NULL);
+    }
     log_close(log);
     board->acked = 0;
     board->tried = 0;
@@ -264,6 +298,7 @@ static bool one(enum fault kind, int error, long n, bool lose_state, bool *good)
     const int status = run_work(1, 0, 40);
     faults_off();
     if (!board->hit) {
+        bystander_leaves();
         return false;
     }
     /* An index, a wake-up or a tidying may fail without consequence, and only
@@ -274,7 +309,8 @@ static bool one(enum fault kind, int error, long n, bool lose_state, bool *good)
         state_forget("faults");
     }
     count = read_back(board->acked);
-    *good = *good && count != UINT64_MAX && count <= board->tried && whole();
+    *good = *good && count != UINT64_MAX && count <= board->tried && whole() &&
+            bystander_sees(board->acked);
     if (*good) {
         /* What was appended but not synced becomes durable now, or is cut. */
         log = log_open("faults", &must_err);
@@ -290,6 +326,7 @@ static bool one(enum fault kind, int error, long n, bool lose_state, bool *good)
         log_close(log);
         *good = *good && goes_on(st.end);
     }
+    bystander_leaves();
     return true;
 }
 
@@ -386,6 +423,40 @@ static void test_failed_together(void)
     log_close(log);
 }
 
+/* Killed inside fdatasync, a leader takes its error along. The pages may be
+ * clean and not on disk: who syncs next must write them again. */
+static void test_swallowed(void)
+{
+    struct log *log = store_new("faults", 1);
+    struct log_writer *w = log_writer_open(log, "t", &must_err);
+    int status;
+
+    MUST(w != NULL);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        struct log_writer *child = log_writer_open(log, "t", &must_err);
+        MUST(child != NULL && append_one(child, 1, 0, 0) == 0);
+        plan.only_sync = true;
+        plan.countdown = 1;
+        plan.kind = FAULT_BEFORE;
+        (void)log_writer_sync(child, &must_err);
+        _exit(1);
+    }
+    MUST(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 9);
+    MUST(append_one(w, 1, 1, 0) == 0);
+    lowest_write = INT64_MAX;
+    MUST(log_writer_sync(w, &must_err) == 0);
+    unit_check(lowest_write == 64,
+               "what a leader who died in fdatasync left is written again");
+    MUST(append_one(w, 1, 2, 0) == 0);
+    lowest_write = INT64_MAX;
+    MUST(log_writer_sync(w, &must_err) == 0);
+    unit_check(lowest_write == INT64_MAX && read_back(3) == 3,
+               "once, and nothing else is");
+    log_writer_close(w);
+    log_close(log);
+}
+
 /* --- a full disk --------------------------------------------------------- */
 
 static void test_full(void)
@@ -478,6 +549,7 @@ int main(void)
     test_version();
     test_failed_sync();
     test_failed_together();
+    test_swallowed();
     for (int lose = 0; lose < 2; lose++) {
         every_call(FAULT_BEFORE, 0, lose != 0);
         every_call(FAULT_HALF, 0, lose != 0);
