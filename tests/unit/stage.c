@@ -354,6 +354,7 @@ static void test_sigterm(void)
     } while (missing > 0 && ++rounds < 300);
     unit_check(good && missing == 0 && twice == 0,
                "SIGTERM to all, %d times: nothing lost, nothing twice", rounds);
+    unit_check(clean > 0, "%d of these ends were clean throughout", clean);
 }
 
 static void test_sigkill(int victim)
