@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 
-EVENTS = {1: 3000, 16: 20_000, 64: 20_000}
+EVENTS = {1: 20_000, 16: 40_000, 64: 40_000}
 BYTES = 350
 
 
