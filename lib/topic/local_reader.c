@@ -239,8 +239,9 @@ static int start_of(struct local_reader *r, struct one_topic *t, uint32_t p,
                : 0;
 }
 
-/* What the sink keeps is done, so the group may know it: otherwise its file
- * would lag until the next event. It never moves backwards. */
+/* The group keeps where it starts. What the sink keeps is done; and a group
+ * that begins at -o end must begin there again when it is killed before its
+ * first receipt. It never moves backwards. */
 static int start_at(struct local_reader *r, struct one_topic *t, uint32_t p,
                     struct slice pos, struct err *e)
 {
@@ -248,7 +249,7 @@ static int start_at(struct local_reader *r, struct one_topic *t, uint32_t p,
     const int rc = start_of(r, t, p, pos, &at.offset, e);
 
     t->part[p].next = at.offset;
-    return rc == 1 && t->group != NULL ? log_group_commit(t->group, &at, 1, e)
+    return rc >= 0 && t->group != NULL ? log_group_commit(t->group, &at, 1, e)
                                        : rc;
 }
 

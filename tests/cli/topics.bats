@@ -77,6 +77,14 @@ events() {
     [[ ${lines[1]} =~ 0$ ]]
 }
 
+@test "a group that begins at the end keeps that place, even before an event" {
+    events 5 | dpp-produce -t t
+    dpp-consume -t t -g g -o end -e | dpp-produce -t out
+    events 3 | sed 's/"source":"[^"]*"/"source":"\/new"/' | dpp-produce -t t
+    dpp-consume -t t -g g -o end -e | dpp-produce -t out
+    is "$(dpp-consume -t out -e | jq -r .source | xargs)" "/new /new /new"
+}
+
 @test "reset replays, and what the sink remembers does not prevent it" {
     events 5 | dpp-produce -t t
     dpp-consume -t t -g g -e | dpp-produce -t out
