@@ -19,7 +19,7 @@ power_setup() {
 
 # keeps FS WRITER… -- CHECK…: nothing acknowledged is lost.
 keeps() {
-    local fs=$1
+    local fs=$1 acks
     shift
     cd "$ROOT" || return 1
     run tests/power/cut "$fs" "$cuts" "$seed" "$@"
@@ -28,6 +28,9 @@ keeps() {
     is "$status" 0
     has "$output" "$cuts power cuts on $fs"
     has "$output" ": 0 lost something"
+    # Without acknowledgements there would be nothing to lose.
+    acks=$(sed -n 's/.* \([0-9]*\) acknowledgements,.*/\1/p' <<<"$output")
+    [ "$acks" -ge 30 ]
 }
 
 # loses FS WRITER… -- CHECK…: the writer is wrong, and the test must see it in
