@@ -283,19 +283,6 @@ static void defer_all(struct deliver *d)
     }
 }
 
-static bool must_defer(const struct deliver *d, uint64_t now)
-{
-    if (d->deferring) {
-        return false;
-    }
-    if (d->stop_us > 0 && now >= d->stop_us) {
-        return true;
-    }
-    /* without a signal what is under way may use its time */
-    return d->draining && d->lanes.jobs > 0 &&
-           http_client_busy(d->client) == 0 && flight_held(d, now);
-}
-
 static void disk_full(struct deliver *d, const char *what, uint64_t now)
 {
     if (d->disk_us == 0) {
@@ -344,7 +331,7 @@ static int work(void *ctx, const struct pollfd *fds, size_t n, struct err *e)
         return -1;
     }
     const uint64_t now = clock_mono_us();
-    if (must_defer(d, now)) {
+    if (waits_in_vain(d, now)) {
         defer_all(d);
     }
     if (write_all(d, now, e) < 0) {
@@ -357,57 +344,13 @@ static int work(void *ctx, const struct pollfd *fds, size_t n, struct err *e)
     return 0;
 }
 
-static void sooner(int *timeout_ms, uint64_t at, uint64_t now)
-{
-    const uint64_t left = at > now ? (at - now + MS - 1) / MS : 0;
-
-    if (at != UINT64_MAX && left < 60000 &&
-        (*timeout_ms < 0 || left < (uint64_t)*timeout_ms)) {
-        *timeout_ms = (int)left;
-    }
-}
-
-/* What waits by the endpoint's clock, while that runs and a request is free. */
-static void sooner_due(const struct deliver *d, int *timeout_ms, uint64_t now)
-{
-    const struct due *lane = due_first(&d->lanes.waiting);
-    const uint64_t clock = endpoint_clock(&d->endpoint, now);
-
-    if (d->endpoint.stopped_us > 0 || flight_held(d, now) ||
-        http_client_busy(d->client) == d->conf->requests) {
-        return;
-    }
-    if (lane != NULL) {
-        sooner(timeout_ms, lane->at, clock);
-    }
-    if (d->lanes.ready == NULL) {
-        sooner(timeout_ms, store_due(d->store), clock);
-    }
-}
-
 static size_t list_fds(void *ctx, struct pollfd *fds, size_t max,
                        int *timeout_ms)
 {
     const struct deliver *d = ctx;
-    const uint64_t now = clock_mono_us();
     const int fd = store_fd(d->store);
 
-    sooner_due(d, timeout_ms, now);
-    if (d->lanes.jobs > 0 || store_events(d->store) > 0) {
-        const uint64_t at = endpoint_next(&d->endpoint);
-        if (d->endpoint.stopped_us > 0 && !flight_held(d, now)) {
-            sooner(timeout_ms, at, now);
-        }
-    }
-    if (d->stop_us > now) {
-        sooner(timeout_ms, d->stop_us, now);
-    }
-    if (d->draining && !flight_held(d, now)) {
-        sooner(timeout_ms, d->progress_us + DELIVER_PATIENCE_US, now);
-    }
-    if (d->disk_us > 0) {
-        sooner(timeout_ms, d->disk_us, now);
-    }
+    waits_timeout(d, clock_mono_us(), timeout_ms);
     if (fd < 0 || max == 0) {
         return 0;
     }
@@ -423,18 +366,9 @@ static void drain(void *ctx)
     d->progress_us = clock_mono_us();
 }
 
-/* Parked keys that are due get their chance, as long as that leads on. */
 static bool is_busy(void *ctx)
 {
-    const struct deliver *d = ctx;
-    const uint64_t now = clock_mono_us();
-
-    if (d->stop_us > 0) {
-        return false;
-    }
-    return d->parked_flights > 0 ||
-           (!flight_held(d, now) &&
-            store_due(d->store) <= endpoint_clock(&d->endpoint, now));
+    return waits_for_parked(ctx, clock_mono_us());
 }
 
 int deliver_wait(void *ctx, struct pollfd *fds, size_t n, int timeout_ms)

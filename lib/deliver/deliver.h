@@ -36,8 +36,9 @@
  * become terminal in order.
  *
  * The end. After "end" or the end of the input deliver goes on as long as it
- * gets on: 5 s without progress, and what is left is deferred. After SIGTERM
- * (or the source's SIGINT) it has 5 s in all. Parked keys stay where they are.
+ * gets on, with parked keys too that are due in time: 5 s without progress, and
+ * what is left is deferred (deliver/waits.c). After SIGTERM (or the source's
+ * SIGINT) it has 5 s in all, and parked keys stay where they are.
  *
  * WHAT A CRASH LEAVES BEHIND
  *

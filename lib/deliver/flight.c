@@ -48,12 +48,6 @@ static void end_flight(struct deliver *d, struct flight *f)
     d->idle[http_client_busy(d->client)] = f;
 }
 
-bool flight_held(const struct deliver *d, uint64_t now)
-{
-    return d->deferring || (d->stop_us > 0 && now >= d->stop_us) ||
-           (d->draining && now >= d->progress_us + DELIVER_PATIENCE_US);
-}
-
 /* --- parking ----------------------------------------------------------------
  */
 
@@ -383,7 +377,7 @@ static int start_all(struct deliver *d, size_t *started, struct err *e)
     for (;;) {
         const size_t busy = http_client_busy(d->client);
         const uint64_t now = clock_mono_us();
-        if (busy == d->conf->requests || flight_held(d, now) ||
+        if (busy == d->conf->requests || waits_no_more(d, now) ||
             !endpoint_ready(&d->endpoint, busy, now)) {
             return 0;
         }

@@ -83,7 +83,18 @@ void flight_park(struct deliver *, struct lane *, uint32_t tries);
 /* Stop all requests; their events are where they were before. */
 void flight_cancel(struct deliver *);
 
+/* --- waits.c ------------------------------------------------------------ */
+
 /* True while nothing new may start. */
-bool flight_held(const struct deliver *, uint64_t now);
+bool waits_no_more(const struct deliver *, uint64_t now);
+
+/* The input has ended, or a signal came, and the lanes had their time. */
+bool waits_in_vain(const struct deliver *, uint64_t now);
+
+/* Behind the end of the input: a parked key will be tried in time. */
+bool waits_for_parked(const struct deliver *, uint64_t now);
+
+/* Lower it to when time alone changes something. */
+void waits_timeout(const struct deliver *, uint64_t now, int *timeout_ms);
 
 #endif

@@ -48,7 +48,7 @@ teardown() {
     mkfifo t.in
     exec 8<>t.in
     spawn t dpp-deliver -s "$T/retry" -H 'X-Key: {partitionkey}' \
-        --retry '50ms*' "$url" 8>&-
+        --retry '2s*' "$url" 8>&-
     events 1 400 2 >&8
     wait_for_text t.err parked
     echo 200 >control
@@ -56,10 +56,45 @@ teardown() {
     exec 8>&-
     finish t
     is "$status" 0
-    # what it gave up waiting for at its end, the next start delivers
-    deliver "$url" </dev/null
     is "$(accepted | wc -l)" 800
     in_order
+}
+
+@test "at the end of the input each of 60 parked keys has its turn when it is due" {
+    for key in $(seq 0 2 118); do
+        fail="$fail -f k$key=503"
+    done
+    # shellcheck disable=SC2086 # words
+    endpoint $fail
+    mkfifo t.in
+    exec 8<>t.in
+    spawn_deliver -v --retry '2s*' "$url" 8>&-
+    events 1 1200 120 >&8
+    all_failed() {
+        [ "$(awk '$2 == 503 { print $3 }' record | sort -u | wc -l)" -eq 60 ]
+    }
+    wait_for all_failed
+    echo 200 >control
+    exec 8>&-
+    finish t
+    is "$status" 0
+    is "$(accepted | wc -l)" 1200
+    in_order
+    has_not "$(cat t.err)" "stay deferred"
+}
+
+@test "a key that fails at each try holds up the end for 5 s, and not for ever" {
+    endpoint -f k1=503
+    events 1 400 2 >in
+    start=$SECONDS
+    deliver --retry '50ms*' "$url" <in
+    took=$((SECONDS - start))
+    is "$status" 0
+    has "$stderr" "200 events of 1 keys stay deferred"
+    [ "$took" -ge 4 ]
+    [ "$took" -le 15 ]
+    [ "$(grep -c ' 503 k1 ' record)" -ge 20 ]
+    is "$(accepted | wc -l)" 200
 }
 
 @test "one key of 1,000 that always fails costs the others less than a tenth" {
