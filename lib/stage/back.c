@@ -1,12 +1,14 @@
 #include "stage/back.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/msg.h"
 
@@ -137,6 +139,39 @@ int back_read(struct back *b, struct err *e)
         return 0;
     }
     return err_set(e, STATUS_NEIGHBOUR, "the other end of the pipe has gone");
+}
+
+void back_stop(struct back *b, uint64_t due_us, int *timeout_ms)
+{
+    const uint64_t now = clock_mono_us();
+    const uint64_t left_ms = due_us > now ? (due_us - now) / 1000 + 1 : 0;
+
+    if (!b->stopped && left_ms == 0) {
+        (void)shutdown(b->fd, SHUT_WR);
+        b->stopped = true;
+    } else if (!b->stopped &&
+               (*timeout_ms < 0 || (uint64_t)*timeout_ms > left_ms)) {
+        *timeout_ms = (int)left_ms;
+    }
+}
+
+/* A half that was shut down reads as the end of file, and so does a socket
+ * whose other end has gone; that one is hung up besides. */
+int back_watch(struct back *b, struct err *e)
+{
+    struct pollfd fd = {b->fd, POLLIN, 0};
+    char c;
+
+    if (poll(&fd, 1, 0) < 0 || fd.revents == 0) {
+        return 0;
+    }
+    if ((fd.revents & (POLLHUP | POLLERR)) != 0) {
+        return err_set(e, STATUS_NEIGHBOUR,
+                       "the source of this pipe has gone: see what it said");
+    }
+    return recv(b->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0
+               ? 1
+               : err_set(e, STATUS_STREAM, "the source talks on the way back");
 }
 
 int back_next(struct back *b, struct control *c, struct err *e)

@@ -15,6 +15,7 @@ struct back {
     struct buf in;
     struct buf out;
     size_t given; /* of in: already parsed */
+    bool stopped; /* the source's half is shut down */
 };
 
 void back_init(struct back *);
@@ -32,6 +33,14 @@ int back_connect(struct back *, struct slice name, struct err *);
 /* Read what is there. 1 something, 0 nothing, -1 with 76: the other end has
  * closed. */
 int back_read(struct back *, struct err *);
+
+/* Source: it has been asked to end, and says so at due_us by shutting down its
+ * half; lowers the timeout until then. */
+void back_stop(struct back *, uint64_t due_us, int *timeout_ms);
+
+/* Sink: what woke it? 0 nothing; 1 the source has been asked to end; -1 with 76
+ * (it has gone) or 65 (it talks). */
+int back_watch(struct back *, struct err *);
 
 /* The next complete line, parsed; 1, 0 or -1 (65). */
 int back_next(struct back *, struct control *, struct err *);

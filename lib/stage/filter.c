@@ -175,16 +175,17 @@ static int run(struct filter *f, struct err *e)
             return err_set(e, STATUS_NEIGHBOUR,
                            "the reader of standard output has gone");
         }
+        if (fds[1].revents != 0) {
+            rc = intake_fill(&f->in, e);
+            if (rc < 0 || (rc == 1 && (rc = work_off(f, e)) != 0)) {
+                return rc < 0 ? -1 : 0;
+            }
+        }
         if (f->stage.terms > 0 && !f->in.protocol && !f->in.ended) {
-            return err_set(e, STATUS_RETRY,
-                           "stopped before the end of the input");
-        }
-        if (fds[1].revents == 0) {
-            continue;
-        }
-        rc = intake_fill(&f->in, e);
-        if (rc < 0 || (rc == 1 && (rc = work_off(f, e)) != 0)) {
-            return rc < 0 ? -1 : 0;
+            return f->stage.stats.in == 0
+                       ? 0
+                       : err_set(e, STATUS_RETRY,
+                                 "stopped before the end of the input");
         }
     }
 }

@@ -35,6 +35,7 @@ struct sink {
     bool open;                    /* ops->open was called for this run */
     bool draining;                /* no more input until another hello */
     bool eof;                     /* of the input */
+    bool asked;                   /* to end, by the source */
     bool backlog;                 /* lines are read that were not handled yet */
     uint64_t last;                /* the last mark handed to the program */
     uint64_t done;                /* the last one that is terminal */
@@ -74,7 +75,7 @@ struct stats *sink_stats(struct sink *s)
 static int open_run(struct sink *s, struct buf *pos, struct err *e)
 {
     s->open = true;
-    s->draining = false;
+    s->draining = s->asked = false;
     s->last = s->done = s->told = 0;
     s->counts = (struct control_counts){0};
     if (pos == NULL) {
@@ -234,17 +235,20 @@ static int send_receipt(struct sink *s, struct err *e)
     return rc < 0 ? -1 : 0;
 }
 
-/* The source never says anything here: news on it is its death. */
+/* The source says one thing here, once: that it has been asked to end. */
 static int watch_source(struct sink *s, const struct pollfd *fd, struct err *e)
 {
-    if (fd->fd != s->back.fd || (fd->revents & (POLLIN | POLLHUP)) == 0) {
+    if (fd->fd != s->back.fd || (fd->revents & ~POLLOUT) == 0) {
         return 0;
     }
-    return back_read(&s->back, e) < 0
-               ? err_set(e, STATUS_NEIGHBOUR,
-                         "the source of this pipe has "
-                         "gone: see what it said")
-               : err_set(e, STATUS_STREAM, "the source talks on the way back");
+    const int rc = back_watch(&s->back, e);
+    if (rc == 1 && !s->asked) {
+        s->asked = true;
+        if (s->stage.program->stopping != NULL) {
+            s->stage.program->stopping(s->stage.ctx);
+        }
+    }
+    return rc < 0 ? -1 : 0;
 }
 
 static int turn(struct sink *s, struct err *e)
@@ -257,7 +261,7 @@ static int turn(struct sink *s, struct err *e)
     const bool more = s->backlog && wants_input(s);
     const bool input = !s->backlog && wants_input(s);
     fds[1] = (struct pollfd){input ? STDIN_FILENO : -1, POLLIN, 0};
-    fds[2] = (struct pollfd){s->back.fd, POLLIN, 0};
+    fds[2] = (struct pollfd){s->back.fd, s->asked ? 0 : POLLIN, 0};
     if (s->back.out.n > 0) {
         fds[2].events |= POLLOUT;
     }
@@ -295,9 +299,11 @@ static int run(struct sink *s, struct err *e)
         if (s->stage.terms > 0 && s->who.run[0] == '\0' && !s->eof) {
             s->eof = true; /* plain input: keep what was read, and say so */
             start_drain(s);
-            (void)err_set(e, STATUS_RETRY,
-                          "stopped before the end of the input (what was "
-                          "read is safe)");
+            if (s->stage.stats.in > 0) {
+                (void)err_set(e, STATUS_RETRY,
+                              "stopped before the end of the input (what was "
+                              "read is safe)");
+            }
         }
         if (s->eof && (!s->open || (s->done == s->last && !busy(s)))) {
             return e->status != 0 ? -1 : 0;

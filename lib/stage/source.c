@@ -11,6 +11,7 @@
  *            SIGTERM, SOURCE_END, SOURCE_AGAIN -> DRAIN
  *   DRAIN    what is taken leaves, then "end"; receipts come in. When the
  *            sink closes the way back: exit 0, or open() again.
+ *            Asked to end and still here after 1 s: the sink is told.
  *
  * Invariants: a write ends with a mark (so a position never splits a batch);
  * at most WINDOW events are unreceipted; the ring holds the marks that are not
@@ -40,7 +41,8 @@ enum {
     BATCH = 64 * 1024, /* bytes gathered for one write */
     WINDOW = 65536,    /* unreceipted events */
     CAUTIOUS = 1000,   /* events after which a cautious source is bold again */
-    PROGRESS_US = 200 * 1000
+    PROGRESS_US = 200 * 1000,
+    TELL_US = 1000 * 1000,
 };
 
 enum state { PLAIN, HELLO, ANSWER, RUN, DRAIN };
@@ -381,6 +383,10 @@ static void collect(struct source *s, struct waits *w, bool at_once)
                         s->out.n > 0 ? POLLOUT : 0, 0};
     if (s->back.fd >= 0) {
         w->fds[w->n++] = (struct pollfd){s->back.fd, POLLIN, 0};
+        if (s->stage.terms > 0) {
+            back_stop(&s->back, stage_asked_us(&s->stage) + TELL_US,
+                      &w->timeout_ms);
+        }
     } else if (s->back.listener >= 0) {
         w->fds[w->n++] = (struct pollfd){s->back.listener, POLLIN, 0};
         w->timeout_ms = 20;
@@ -458,15 +464,6 @@ static int run(struct source *s, struct err *e)
     }
 }
 
-static void release(struct source *s)
-{
-    caution_release(&s->caution);
-    unreceipted_release(&s->marks);
-    back_release(&s->back);
-    buf_release(&s->out);
-    buf_release(&s->keys);
-}
-
 int source_main(const struct stage_program *program,
                 const struct source_ops *ops, void *ctx, int argc, char **argv)
 {
@@ -487,8 +484,16 @@ int source_main(const struct stage_program *program,
         (void)stage_nonblock(STDOUT_FILENO);
         caution_init(&s.caution);
         rc = run(&s, &e);
+        if (rc < 0 && e.status == STATUS_NEIGHBOUR && s.total == 0 &&
+            stage_asked(&s.stage)) {
+            rc = 0; /* those behind us were asked too: nothing was taken */
+        }
         ops->close(ctx);
     }
-    release(&s);
+    caution_release(&s.caution);
+    unreceipted_release(&s.marks);
+    back_release(&s.back);
+    buf_release(&s.out);
+    buf_release(&s.keys);
     return stage_end(&s.stage, rc < 0 ? -1 : 0, &e);
 }

@@ -143,6 +143,18 @@ static int serve_signals(struct stage *s, struct err *e)
     return 0;
 }
 
+bool stage_asked(struct stage *s)
+{
+    struct err e;
+
+    return serve_signals(s, &e) < 0 || s->terms > 0;
+}
+
+uint64_t stage_asked_us(const struct stage *s)
+{
+    return s->drain_deadline_us - (uint64_t)STAGE_DRAIN_MS * 1000;
+}
+
 static int sooner(int timeout_ms, uint64_t due_us, uint64_t now)
 {
     const uint64_t left = due_us > now ? (due_us - now) / 1000 + 1 : 0;

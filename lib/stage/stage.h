@@ -74,6 +74,11 @@ void stage_ready(struct stage *);
 int stage_wait(struct stage *, struct pollfd *fds, size_t n, int timeout_ms,
                struct err *);
 
+/* Has a signal asked it to end? Also one that nobody has looked at yet. When
+ * the first did; only if one has. */
+bool stage_asked(struct stage *);
+uint64_t stage_asked_us(const struct stage *);
+
 /* Says the error (if rc < 0), checks standard output, returns the status. */
 int stage_end(struct stage *, int rc, struct err *);
 

@@ -211,6 +211,34 @@ teardown() {
     in_order
 }
 
+@test "SIGTERM to the source alone: a sink that waits for its endpoint is told, and defers what there is" {
+    endpoint
+    echo 503 >control
+    events 1 60000 1000 | dpp-produce -t in
+    mkfifo d.in
+    spawn d dpp-deliver -s "$T/retry" -H 'X-Key: {partitionkey}' "$url"
+    spawn c sh -c "exec dpp-consume -t in -g g >d.in"
+    wait_for_text d.err "down (503"
+    start=$SECONDS
+    stop c
+    took=$((SECONDS - start))
+    is "$status" 0
+    finish d
+    is "$status" 0
+    [ "$took" -le 15 ]
+    has "$(cat d.err)" "stay deferred"
+    # it had read a part only when it was told
+    at=$(dpp-topic lag in | awk '$1 == "g" { print $4 }')
+    n=$(grep -o '^dpp-deliver: [0-9]* events' d.err | grep -o '[0-9]*')
+    is "$n" "$at"
+    [ "$n" -gt 10000 ]
+    rm control
+    dpp-consume -t in -g g -e | dpp-deliver -q -j 64 -s "$T/retry" \
+        -H 'X-Key: {partitionkey}' "$url"
+    is "$(accepted | sort -u | wc -l)" 60000
+    in_order
+}
+
 @test "a retry store has one owner: a second process ends with 75 and names the first" {
     endpoint
     mkfifo t.in

@@ -166,6 +166,44 @@ breaks() {
     has "$output" "another run"
 }
 
+# It has set up its signals: SIGTERM is blocked, and read from a descriptor.
+hears_signals() {
+    local mask
+    mask=$(awk '/^SigBlk/ { print $2 }' "/proc/$(pid_of "$1")/status")
+    [ $((0x$mask & 0x4000)) -ne 0 ]
+}
+
+# Nothing is left in the pipe that it reads.
+drained() {
+    python3 -c 'import fcntl, sys, termios
+n = fcntl.ioctl(8, termios.FIONREAD, bytes(4))
+sys.exit(n != bytes(4))' 8<"/proc/$(pid_of "$1")/fd/0"
+}
+
+@test "a filter or a sink that is stopped before its first line has taken nothing, and ends with 0" {
+    event='{"specversion":"1.0","id":"1","source":"/s","type":"t"}'
+    for stage in 'dpp-transform .' 'dpp-produce -t t' \
+        'dpp-deliver http://127.0.0.1:9/'; do
+        rm -f s.in
+        mkfifo s.in
+        exec 8<>s.in
+        # shellcheck disable=SC2086 # words
+        spawn s $stage 8>&-
+        wait_for hears_signals s
+        stop s
+        is "$status" 0
+        # and with 75 behind one that it has read
+        echo "$event" >&8
+        # shellcheck disable=SC2086 # words
+        spawn s $stage 8>&-
+        wait_for hears_signals s
+        wait_for drained s
+        stop s
+        is "$status" 75
+        exec 8>&-
+    done
+}
+
 @test "the filters that the manual calls conforming conform" {
     dpp-run --check jq -c --unbuffered 'if .dpp then . else . end'
     dpp-run --check jq -c --unbuffered -L "$ROOT/share/jq" \
