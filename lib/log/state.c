@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crc.h"
 #include "base/err.h"
 
@@ -124,15 +125,38 @@ void cell_write(struct cell *c, const struct mark *m)
     atomic_store_explicit(&c->count, n + 1, memory_order_release);
 }
 
-void state_sleep(struct state *s, uint32_t seen, unsigned ms)
+/* Those who wait for one sync share a bit. Two numbers that share one are 32
+ * syncs apart; whoever is woken by mistake looks and sleeps again. */
+static uint32_t bit(uint32_t turn)
 {
-    const struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+    return (uint32_t)1 << (turn & 31);
+}
 
-    (void)syscall(SYS_futex, &s->wake, FUTEX_WAIT, seen, &t, NULL, 0);
+void state_sleep(struct state *s, uint32_t seen, uint32_t turn, unsigned ms)
+{
+    const uint64_t end = clock_mono_us() + (uint64_t)ms * 1000;
+    const struct timespec t = {(time_t)(end / 1000000),
+                               (long)(end % 1000000) * 1000};
+
+    (void)syscall(SYS_futex, &s->syncs, FUTEX_WAIT_BITSET, seen, &t, NULL,
+                  bit(turn));
+}
+
+static void wake(struct state *s, int n, uint32_t turn)
+{
+    (void)syscall(SYS_futex, &s->syncs, FUTEX_WAKE_BITSET, n, NULL, NULL,
+                  bit(turn));
 }
 
 void state_wake(struct state *s)
 {
-    atomic_fetch_add(&s->wake, 1);
-    (void)syscall(SYS_futex, &s->wake, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    const uint32_t ended = atomic_fetch_add(&s->syncs, 1) + 1;
+
+    wake(s, 1, ended + 1);
+    wake(s, INT_MAX, ended);
+}
+
+void state_pass(struct state *s, uint32_t turn)
+{
+    wake(s, 1, turn);
 }

@@ -49,7 +49,7 @@ struct state {
     _Atomic uint64_t rolling_base; /* a segment that is being made … */
     _Atomic uint64_t rolling;      /* … its tag, or 0 */
     _Atomic uint64_t owners;       /* counts the versions of the owners file */
-    _Atomic uint32_t wake;         /* futex: counts syncs */
+    _Atomic uint32_t syncs;        /* futex: counts those that have ended */
 };
 
 /* Maps path, made where it is missing. NULL with err. */
@@ -73,8 +73,16 @@ static inline bool mark_covers(const struct mark *m, uint64_t serial,
     return m->serial > serial || (m->serial == serial && m->byte >= byte);
 }
 
-/* Sleep until the count is no longer `seen`, but at most ms. */
-void state_sleep(struct state *, uint32_t seen, unsigned ms);
+/* Syncs are numbered by their ends. Sleep, with `seen` of them ended, until
+ * number `turn` has ended, or until it has to be begun and this sleeper was
+ * chosen for that; but at most ms. */
+void state_sleep(struct state *, uint32_t seen, uint32_t turn, unsigned ms);
+
+/* One more has ended: wake one who waits for the next, to lead it, and all who
+ * waited for this one. */
 void state_wake(struct state *);
+
+/* Choose another one to lead. */
+void state_pass(struct state *, uint32_t turn);
 
 #endif

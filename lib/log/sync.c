@@ -138,8 +138,14 @@ static int write_again(const struct syncer *s, uint64_t from,
     return rc;
 }
 
-static void tell_all(const struct syncer *s)
+/* Not before the lock is free: who is woken to lead next would find it taken,
+ * and sleep on. */
+static void tell_all(struct syncer *s)
 {
+    if (!s->news) {
+        return;
+    }
+    s->news = false;
     state_wake(s->shared->state);
     /* inotify tells the readers; a failure only costs them time. */
     (void)!pwrite(s->shared->wake, "", 1, 0);
@@ -182,7 +188,7 @@ static int lead(struct syncer *s, struct err *e)
     }
     cell_write(&st->synced, &to);
     atomic_store(&st->syncing, 0);
-    tell_all(s);
+    s->news = true;
     return rc < 0 ? 1 : 0;
 }
 
@@ -193,11 +199,37 @@ static int lost(const struct syncer *s, struct err *e)
                    s->shared->dir);
 }
 
+/* Another one leads. Either its sync covers the place, or the next one will,
+ * and then whoever is woken first must lead that: it is begun at once, while
+ * those who were served now make their next appends. (All at once would wake
+ * up to find the lock taken, and worse, would go on in step, with nothing to
+ * sync while they append.) Was this one chosen and needs no sync any more, it
+ * passes that on. What the numbers promise may fail, when a leader is killed
+ * or slow to tell; then the sleep ends by itself. */
+static int wait_turn(const struct syncer *s, uint32_t seen, uint64_t serial,
+                     uint64_t byte)
+{
+    struct state *st = s->shared->state;
+    const bool under_way = atomic_load(&st->syncing) >= byte;
+    const uint32_t turn = seen + (under_way ? 1 : 2);
+    struct mark done;
+
+    state_sleep(st, seen, turn, LEADER_MS);
+    shared_synced(s->shared, &done);
+    if (!mark_covers(&done, serial, byte)) {
+        return 0;
+    }
+    if ((int32_t)(turn - atomic_load(&st->syncs)) > 0) {
+        state_pass(st, turn);
+    }
+    return 1;
+}
+
 int syncer_step(struct syncer *s, uint64_t serial, uint64_t byte,
                 uint64_t failures, struct err *e)
 {
     struct state *st = s->shared->state;
-    const uint32_t seen = atomic_load(&st->wake);
+    const uint32_t seen = atomic_load(&st->syncs);
     struct mark done;
     int rc;
 
@@ -213,12 +245,13 @@ int syncer_step(struct syncer *s, uint64_t serial, uint64_t byte,
     if (rc == 1) {
         rc = lead(s, e) < 0 ? -1 : 1;
         lock_drop(s->shared->lock, LOCK_SYNC, 1);
+        tell_all(s);
     } else if (rc < 0) {
         err_errno(e, STATUS_SYSTEM, "%s/lock", s->shared->run);
     }
     (void)pthread_mutex_unlock(&s->lead);
     if (rc == 0) {
-        state_sleep(st, seen, LEADER_MS);
+        return wait_turn(s, seen, serial, byte);
     }
     return rc < 0 ? -1 : 0;
 }
@@ -240,6 +273,7 @@ int syncer_enter(struct syncer *s, struct err *e)
 void syncer_leave(struct syncer *s)
 {
     lock_drop(s->shared->lock, LOCK_SYNC, 1);
+    tell_all(s);
     (void)pthread_mutex_unlock(&s->lead);
 }
 

@@ -2,7 +2,8 @@
  *
  * Whoever has the sync lock is the leader: it syncs all that was appended and
  * publishes that in the shared state; the others sleep on a futex there, for at
- * most 5 ms, because a leader may be killed. A writer has one thread that wants
+ * most 5 ms, because a leader may be killed. When a sync ends, those it served
+ * wake up, and one of those it did not serve, who leads the next. A writer has one thread that wants
  * its appends durable, made with the first of them; one whose caller only ever
  * waits in log_writer_sync() has none. */
 #ifndef LOG_SYNC_H
@@ -20,6 +21,7 @@ struct syncer {
     pthread_mutex_t lead;
     int fd; /* of the segment `serial`, own copy */
     uint64_t serial;
+    bool news;                /* of the sync cell, to be told */
     _Atomic uint64_t took_us; /* the last sync */
 
     pthread_mutex_t m; /* guards what follows */
