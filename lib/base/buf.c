@@ -17,41 +17,15 @@ void buf_release(struct buf *b)
     buf_init(b);
 }
 
-char *buf_reserve(struct buf *b, size_t more)
+void buf_grow(struct buf *b, size_t more)
 {
-    if (b->cap - b->n < more) {
-        size_t cap = b->cap < 128 ? 128 : b->cap * 2;
-        while (cap - b->n < more) {
-            cap *= 2;
-        }
-        b->p = mem_resize(b->p, cap);
-        b->cap = cap;
+    size_t cap = b->cap < 128 ? 128 : b->cap * 2;
+
+    while (cap - b->n < more) {
+        cap *= 2;
     }
-    return b->p + b->n;
-}
-
-void buf_append(struct buf *b, const void *p, size_t n)
-{
-    if (n > 0) {
-        memcpy(buf_reserve(b, n), p, n);
-        b->n += n;
-    }
-}
-
-void buf_append_slice(struct buf *b, struct slice s)
-{
-    buf_append(b, s.p, s.n);
-}
-
-void buf_puts(struct buf *b, const char *s)
-{
-    buf_append(b, s, strlen(s));
-}
-
-void buf_putc(struct buf *b, char c)
-{
-    *buf_reserve(b, 1) = c;
-    b->n++;
+    b->p = mem_resize(b->p, cap);
+    b->cap = cap;
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

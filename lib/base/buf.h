@@ -40,13 +40,42 @@ struct buf {
 void buf_init(struct buf *);
 void buf_release(struct buf *);
 
-/* Room for `more` bytes behind the end; the end does not move. */
-char *buf_reserve(struct buf *, size_t more);
+void buf_grow(struct buf *, size_t more);
 
-void buf_append(struct buf *, const void *p, size_t n);
-void buf_append_slice(struct buf *, struct slice);
-void buf_puts(struct buf *, const char *);
-void buf_putc(struct buf *, char);
+/* Room for `more` bytes behind the end; the end does not move. In the header,
+ * as are those below: lines are put together from many small pieces. */
+static inline char *buf_reserve(struct buf *b, size_t more)
+{
+    if (b->cap - b->n < more) {
+        buf_grow(b, more);
+    }
+    return b->p + b->n;
+}
+
+static inline void buf_append(struct buf *b, const void *p, size_t n)
+{
+    if (n > 0) {
+        memcpy(buf_reserve(b, n), p, n);
+        b->n += n;
+    }
+}
+
+static inline void buf_append_slice(struct buf *b, struct slice s)
+{
+    buf_append(b, s.p, s.n);
+}
+
+static inline void buf_puts(struct buf *b, const char *s)
+{
+    buf_append(b, s, strlen(s));
+}
+
+static inline void buf_putc(struct buf *b, char c)
+{
+    *buf_reserve(b, 1) = c;
+    b->n++;
+}
+
 void buf_printf(struct buf *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

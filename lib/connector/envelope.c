@@ -76,27 +76,30 @@ static struct slice attribute(const struct http_message *m, const char *name)
 
 /* --- the header --------------------------------------------------------- */
 
-static bool contains(struct slice s, const char *word)
-{
-    const size_t n = strlen(word);
-
-    for (size_t i = 0; i + n <= s.n; i++) {
-        if (strncasecmp(s.p + i, word, n) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
+/* A name that contains one of these words, anywhere and in any case. Looked
+ * for in every field of every request, so by first letters before all else. */
 static bool is_secret(struct slice name)
 {
-    static const char *const words[] = {
-        "authorization", "cookie",   "token",   "secret",
-        "signature",     "password", "api-key", "apikey"};
+    static const struct slice words[] = {
+        SLICE("authorization"), SLICE("cookie"),    SLICE("token"),
+        SLICE("secret"),        SLICE("signature"), SLICE("password"),
+        SLICE("api-key"),       SLICE("apikey"),
+    };
+    static const bool first[256] = {
+        ['a'] = true, ['A'] = true, ['c'] = true, ['C'] = true, ['t'] = true,
+        ['T'] = true, ['s'] = true, ['S'] = true, ['p'] = true, ['P'] = true,
+    };
 
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (contains(name, words[i])) {
-            return true;
+    for (size_t at = 0; at < name.n; at++) {
+        if (!first[(unsigned char)name.p[at]]) {
+            continue;
+        }
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+            const struct slice *w = &words[i];
+            if (w->p[0] == (name.p[at] | 0x20) && w->n <= name.n - at &&
+                strncasecmp(name.p + at, w->p, w->n) == 0) {
+                return true;
+            }
         }
     }
     return false;
@@ -104,9 +107,12 @@ static bool is_secret(struct slice name)
 
 static bool is_of_connection(struct slice name)
 {
-    static const char *const names[] = {
-        "connection", "content-length", "expect",  "keep-alive",
-        "te",         "trailer",        "upgrade", "transfer-encoding"};
+    static const struct slice names[] = {
+        SLICE("connection"), SLICE("content-length"),
+        SLICE("expect"),     SLICE("keep-alive"),
+        SLICE("te"),         SLICE("trailer"),
+        SLICE("upgrade"),    SLICE("transfer-encoding"),
+    };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (http_name_is(name, names[i])) {

@@ -87,7 +87,7 @@ static void put_fields(struct buf *b, const struct http_field *f, size_t n)
     }
 }
 
-static bool has_field(const struct http_field *f, size_t n, const char *name)
+static bool has_field(const struct http_field *f, size_t n, struct slice name)
 {
     for (size_t i = 0; i < n; i++) {
         if (http_name_is(f[i].name, name)) {
@@ -119,7 +119,7 @@ void answer_build(struct http_server *s, const struct conn *c, unsigned status,
     buf_puts(b, date(s));
     buf_puts(b, c->close ? "\r\nConnection: close\r\n" : "\r\n");
     if ((status == 429 || status == 503) &&
-        !has_field(f, fields, "retry-after")) {
+        !has_field(f, fields, SLICE("retry-after"))) {
         buf_puts(b, "Retry-After: ");
         put_number(b, s->conf.retry_after);
         buf_puts(b, "\r\n");

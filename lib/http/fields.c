@@ -1,7 +1,5 @@
 #include "http/fields.h"
 
-#include <strings.h>
-
 #include "http/message.h"
 
 #define T     BYTE_TOKEN
@@ -84,11 +82,6 @@ bool http_token_valid(struct slice s)
 bool http_value_valid(struct slice s)
 {
     return all_of(s, BYTE_VALUE);
-}
-
-bool http_name_is(struct slice name, const char *lower)
-{
-    return name.n == strlen(lower) && strncasecmp(name.p, lower, name.n) == 0;
 }
 
 /* --- the target --------------------------------------------------------- */
@@ -220,7 +213,7 @@ static int check_encoding(struct http_parser *p, struct slice v)
     if (p->chunked) {
         return http_refuse(p, 400, "two Transfer-Encoding fields");
     }
-    if (p->tab || !http_name_is(v, "chunked")) {
+    if (p->tab || !http_name_is(v, SLICE("chunked"))) {
         return http_refuse(p, 400, "Transfer-Encoding is not just chunked");
     }
     p->chunked = true;
@@ -245,7 +238,7 @@ static int check_connection(struct http_parser *p, struct slice v)
         if (token.n > 0 && !http_token_valid(token)) {
             return http_refuse(p, 400, "bad Connection");
         }
-        p->close |= http_name_is(token, "close");
+        p->close |= http_name_is(token, SLICE("close"));
         c = comma != NULL ? comma + 1 : end;
     }
     return 0;
@@ -253,7 +246,7 @@ static int check_connection(struct http_parser *p, struct slice v)
 
 static int check_expect(struct http_parser *p, struct slice v)
 {
-    if (!http_name_is(v, "100-continue")) {
+    if (!http_name_is(v, SLICE("100-continue"))) {
         return http_refuse(p, 417, "unknown expectation");
     }
     p->expect = true;
@@ -261,14 +254,14 @@ static int check_expect(struct http_parser *p, struct slice v)
 }
 
 static const struct {
-    const char *name;
+    struct slice name;
     int (*check)(struct http_parser *, struct slice value);
 } framing[] = {
-    {"host", check_host},
-    {"content-length", check_length},
-    {"transfer-encoding", check_encoding},
-    {"connection", check_connection},
-    {"expect", check_expect},
+    {SLICE("host"), check_host},
+    {SLICE("content-length"), check_length},
+    {SLICE("transfer-encoding"), check_encoding},
+    {SLICE("connection"), check_connection},
+    {SLICE("expect"), check_expect},
 };
 
 int http_check_field(struct http_parser *p, struct slice name,
@@ -379,12 +372,11 @@ void http_message_of(struct http_message *m, const struct http_parser *p,
 unsigned http_message_find(const struct http_message *m, const char *name,
                            struct slice *value)
 {
-    const size_t n = strlen(name);
+    const struct slice wanted = slice_of(name);
     unsigned found = 0;
 
     for (unsigned i = 0; i < m->fields; i++) {
-        const struct slice f = m->field[i].name;
-        if (f.n == n && strncasecmp(f.p, name, n) == 0 && found++ == 0) {
+        if (http_name_is(m->field[i].name, wanted) && found++ == 0) {
             *value = m->field[i].value;
         }
     }

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <strings.h>
 
 #include "base/buf.h"
 
@@ -88,7 +89,10 @@ void http_parser_field(const struct http_parser *, unsigned i,
 struct slice http_parser_body(const struct http_parser *);
 
 /* Name of a field, whatever its case. */
-bool http_name_is(struct slice name, const char *lower);
+static inline bool http_name_is(struct slice name, struct slice lower)
+{
+    return name.n == lower.n && strncasecmp(name.p, lower.p, lower.n) == 0;
+}
 
 /* The bytes a token (RFC 9110 section 5.6.2) and a field's value may have. */
 bool http_token_valid(struct slice);
