@@ -3,9 +3,9 @@
  * Whoever has the sync lock is the leader: it syncs all that was appended and
  * publishes that in the shared state; the others sleep on a futex there, for at
  * most 5 ms, because a leader may be killed. When a sync ends, those it served
- * wake up, and one of those it did not serve, who leads the next. A writer has one thread that wants
- * its appends durable, made with the first of them; one whose caller only ever
- * waits in log_writer_sync() has none. */
+ * wake up, and one of those it did not serve, who leads the next. A writer has
+ * one thread that wants its appends durable, made with the first of them; one
+ * whose caller only ever waits in log_writer_sync() has none. */
 #ifndef LOG_SYNC_H
 #define LOG_SYNC_H
 
