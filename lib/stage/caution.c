@@ -46,8 +46,8 @@ void caution_hand_out(struct caution *c, struct buf *out, size_t start,
     buf_init(&who);
     buf_printf(&who, "%08x ", crc32c(0, out->p + start, out->n - start - 1));
     buf_append_slice(&who, pos);
-    notify_send("X_DPP_OUT=%s#%llu %s", run, (unsigned long long)seq,
-                buf_cstr(&who));
+    notify_send(NOTIFY_ONCE, "X_DPP_OUT=%s#%llu %s", run,
+                (unsigned long long)seq, buf_cstr(&who));
     if (slice_eq(buf_slice(&who), buf_slice(&c->suspect))) {
         wrap(out, start);
         buf_clear(&c->suspect);

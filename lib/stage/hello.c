@@ -39,7 +39,8 @@ int hello_wait(struct hello *h, bool gone, struct err *e)
     }
     if (h->read_us > 0 && now - h->read_us > h->timeout_ms * 1000) {
         char who[READER_NAME];
-        notify_send("X_DPP_HELLO=unanswered"); /* not just any 69 */
+        notify_send(NOTIFY_ONCE,
+                    "X_DPP_HELLO=unanswered"); /* not just any 69 */
         reader_name(STDOUT_FILENO, who);
         return err_set(e, STATUS_UNREACHABLE,
                        "%s gave no answer on the way back within %llu ms: it "

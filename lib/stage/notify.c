@@ -5,13 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 
-void notify_datagram(const char *address, struct slice text)
+void notify_datagram(const char *address, struct slice text,
+                     enum notify_patience patience)
 {
+    const struct timeval second = {.tv_sec = 1};
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     const size_t n = strlen(address);
 
@@ -26,13 +29,15 @@ void notify_datagram(const char *address, struct slice text)
     if (address[0] == '@') {
         a.sun_path[0] = '\0';
     }
-    (void)sendto(fd, text.p, text.n, MSG_DONTWAIT | MSG_NOSIGNAL,
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof second);
+    (void)sendto(fd, text.p, text.n,
+                 MSG_NOSIGNAL | (patience == NOTIFY_OFTEN ? MSG_DONTWAIT : 0),
                  (const struct sockaddr *)&a,
                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
     (void)close(fd);
 }
 
-void notify_send(const char *fmt, ...)
+void notify_send(enum notify_patience patience, const char *fmt, ...)
 {
     const char *to = getenv("NOTIFY_SOCKET");
     char *text = NULL;
@@ -45,7 +50,7 @@ void notify_send(const char *fmt, ...)
     const int n = vasprintf(&text, fmt, ap);
     va_end(ap);
     if (n >= 0) {
-        notify_datagram(to, (struct slice){text, (size_t)n});
+        notify_datagram(to, (struct slice){text, (size_t)n}, patience);
         free(text);
     }
 }

@@ -5,11 +5,18 @@
 
 #include "base/buf.h"
 
-/* To a Unix datagram socket, by path or "@abstract". Never blocks. */
-void notify_datagram(const char *address, struct slice text);
+/* A socket holds few datagrams that nobody has read yet (10 on Linux). What is
+ * said once waits for room, a second at most, for a reader that lags behind a
+ * busy machine; what is said again in a moment is dropped. */
+enum notify_patience { NOTIFY_ONCE, NOTIFY_OFTEN };
+
+/* To a Unix datagram socket, by path or "@abstract". */
+void notify_datagram(const char *address, struct slice text,
+                     enum notify_patience);
 
 /* "READY=1", "STATUS=…", "X_DPP_POS=…"; nothing without $NOTIFY_SOCKET. */
-void notify_send(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void notify_send(enum notify_patience, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Writes and closes; fd -1 does nothing. */
 void notify_ready_fd(int fd);

@@ -268,7 +268,10 @@ static void tell_progress(struct source *s, uint64_t now)
         return;
     }
     s->progress_us = now;
-    notify_send("X_DPP_POS=%s#%llu %.*s", s->run,
+    /* in caution it says which event was no poison: none may be missed */
+    const enum notify_patience patience =
+        s->caution.on ? NOTIFY_ONCE : NOTIFY_OFTEN;
+    notify_send(patience, "X_DPP_POS=%s#%llu %.*s", s->run,
                 (unsigned long long)s->seq - s->marks.n,
                 (int)s->stage.stats.position.n, s->stage.stats.position.p);
 }

@@ -109,9 +109,42 @@ void stage_ready(struct stage *s)
 {
     if (!s->ready) {
         s->ready = true;
-        notify_send("READY=1");
+        notify_send(NOTIFY_ONCE, "READY=1");
         notify_ready_fd(s->ready_fd < UINT64_MAX ? (int)s->ready_fd : -1);
     }
+}
+
+/* Is this the request that has been heard already, on another way? */
+static bool is_echo(struct stage *s, const struct signalfd_siginfo *i)
+{
+    const bool valued = i->ssi_code == SI_QUEUE;
+
+    if (valued && i->ssi_int == STAGE_DRAIN_VALUE) {
+        s->asked |= s->terms == 0;
+        return s->terms > 0;
+    }
+    if (s->asked && !(valued && i->ssi_int == STAGE_ABORT_VALUE)) {
+        s->asked = false; /* the next one is not */
+        return true;
+    }
+    return false;
+}
+
+static int serve_stop(struct stage *s, const struct signalfd_siginfo *i,
+                      struct err *e)
+{
+    if (s->program->stopping != NULL) {
+        s->program->stopping(s->ctx);
+    }
+    if ((i->ssi_signo == SIGINT && s->ignore_int) || is_echo(s, i)) {
+        return 0; /* the source's, or known */
+    }
+    if (s->terms++ > 0) {
+        return err_set(e, STATUS_RETRY, "stopped by a second signal");
+    }
+    s->drain_deadline_us = clock_mono_us() + (uint64_t)STAGE_DRAIN_MS * 1000;
+    notify_send(NOTIFY_ONCE, "STOPPING=1");
+    return 0;
 }
 
 static int serve_signals(struct stage *s, struct err *e)
@@ -119,25 +152,14 @@ static int serve_signals(struct stage *s, struct err *e)
     struct signalfd_siginfo i;
 
     while (read(s->signal_fd, &i, sizeof i) == (ssize_t)sizeof i) {
-        const bool stop = i.ssi_signo == SIGTERM || i.ssi_signo == SIGINT;
-        if (stop && s->program->stopping != NULL) {
-            s->program->stopping(s->ctx);
-        }
-        if (i.ssi_signo == SIGINT && s->ignore_int) {
-            continue; /* the source's */
-        }
         if (i.ssi_signo == SIGUSR1) {
             stats_print(&s->stats);
         } else if (i.ssi_signo == SIGHUP) {
             if (s->program->hangup != NULL) {
                 s->program->hangup(s->ctx);
             }
-        } else if (s->terms++ == 0) {
-            s->drain_deadline_us =
-                clock_mono_us() + (uint64_t)STAGE_DRAIN_MS * 1000;
-            notify_send("STOPPING=1");
-        } else {
-            return err_set(e, STATUS_RETRY, "stopped by a second signal");
+        } else if (serve_stop(s, &i, e) < 0) {
+            return -1;
         }
     }
     return 0;
@@ -190,7 +212,7 @@ int stage_wait(struct stage *s, struct pollfd *fds, size_t n, int timeout_ms,
     now = clock_mono_us();
     if (now >= s->stats_due_us) {
         s->stats_due_us = now + STATS_EVERY_US;
-        stats_send(&s->stats);
+        stats_send(&s->stats, NOTIFY_OFTEN);
     }
     if (s->drain_deadline_us > 0 && now >= s->drain_deadline_us) {
         return err_set(e, STATUS_RETRY, "not drained within %d s",
@@ -269,7 +291,7 @@ int stage_end(struct stage *s, int rc, struct err *e)
     if (s->verbose > 0) {
         stats_print(&s->stats);
     }
-    stats_send(&s->stats);
+    stats_send(&s->stats, NOTIFY_ONCE);
     stats_release(&s->stats);
     if (s->signal_fd >= 0) {
         (void)close(s->signal_fd);

@@ -17,6 +17,15 @@
 
 enum { STAGE_DRAIN_MS = 20000, STAGE_FDS = 40 };
 
+/* Values that a supervisor sends along with SIGTERM or SIGINT (sigqueue(3)).
+ * The same request may reach a stage twice, from the terminal or a process
+ * group and from the supervisor, in either order; two plain signals mean that
+ * somebody has asked twice. */
+enum {
+    STAGE_DRAIN_VALUE = 0x64707001, /* end, if you have not been asked yet */
+    STAGE_ABORT_VALUE = 0x64707002, /* do not drain any longer */
+};
+
 struct stage_program {
     const char *name;
     const char *synopsis; /* as in -h, without the name */
@@ -47,6 +56,7 @@ struct stage {
     void *ctx;
     int signal_fd;
     unsigned terms; /* SIGTERMs (and a source's SIGINTs) so far */
+    bool asked;     /* the first of them was a supervisor's */
     bool ignore_int;
     uint64_t drain_deadline_us;
     uint64_t stats_due_us;
@@ -69,8 +79,8 @@ int stage_begin(struct stage *, const struct stage_program *, void *ctx,
 void stage_ready(struct stage *);
 
 /* Waits for the descriptors (fds[0] is reserved for the signals) at most
- * timeout_ms (-1: for ever), then serves signals and statistics. -1 with 75 on
- * a second SIGTERM or past the drain deadline. */
+ * timeout_ms (-1: for ever), then serves signals and statistics. -1 with 75
+ * when the end is asked for again, or past the drain deadline. */
 int stage_wait(struct stage *, struct pollfd *fds, size_t n, int timeout_ms,
                struct err *);
 

@@ -108,7 +108,7 @@ static void write_json(const struct stats *s, struct buf *b)
     buf_puts(b, "}}\n");
 }
 
-void stats_send(const struct stats *s)
+void stats_send(const struct stats *s, enum notify_patience patience)
 {
     const char *to = getenv("DPP_STATS_SOCKET");
     struct buf b;
@@ -118,6 +118,6 @@ void stats_send(const struct stats *s)
     }
     buf_init(&b);
     write_json(s, &b);
-    notify_datagram(to, buf_slice(&b));
+    notify_datagram(to, buf_slice(&b), patience);
     buf_release(&b);
 }

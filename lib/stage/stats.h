@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "record/control.h"
+#include "stage/notify.h"
 
 enum { STATS_BUCKETS = 40 }; /* latency: bucket i holds [2^i, 2^(i+1)) µs */
 
@@ -45,7 +46,7 @@ uint64_t stats_quantile(const struct stats *, double share);
 /* One line on standard error. */
 void stats_print(const struct stats *);
 
-/* One datagram, if $DPP_STATS_SOCKET is set; never blocks, errors are lost. */
-void stats_send(const struct stats *);
+/* One datagram, if $DPP_STATS_SOCKET is set; errors are lost. */
+void stats_send(const struct stats *, enum notify_patience);
 
 #endif

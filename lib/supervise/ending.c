@@ -133,7 +133,7 @@ static void start_again(struct supervisor *s, const char *text)
 
     format_seconds(supervise_pause(s), wait);
     msg_warn("%s; next start in %s%s", text, wait, caution_text(&s->poison));
-    notify_send("STATUS=%s; next start in %s", text, wait);
+    notify_send(NOTIFY_ONCE, "STATUS=%s; next start in %s", text, wait);
 }
 
 /* A reader that never answers is no accident after three starts. */

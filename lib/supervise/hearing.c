@@ -16,10 +16,10 @@ void hearing_ready(struct supervisor *s)
     s->whole = true;
     if (!s->ready) {
         s->ready = true;
-        notify_send("READY=1\nSTATUS=running");
+        notify_send(NOTIFY_ONCE, "READY=1\nSTATUS=running");
         notify_ready_fd(s->conf->ready_fd);
     } else {
-        notify_send("STATUS=running, start %llu",
+        notify_send(NOTIFY_ONCE, "STATUS=running, start %llu",
                     (unsigned long long)s->starts);
     }
 }
@@ -38,7 +38,8 @@ static void hear_position(struct supervisor *s, const struct news_item *it)
     buf_append_slice(&s->position, it->pos);
     if (now - s->status_us >= STATUS_US && s->stops == 0) {
         s->status_us = now;
-        notify_send("STATUS=running, position %.*s", shown, it->pos.p);
+        notify_send(NOTIFY_OFTEN, "STATUS=running, position %.*s", shown,
+                    it->pos.p);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "stage/stage.h"
 #include "supervise/process.h"
 #include "supervise/program.h"
 #include "supervise/words.h"
@@ -246,17 +247,34 @@ fail:
     return -1;
 }
 
-void segment_signal(struct segment *s, size_t i, int sig)
+static void send(const struct segment_stage *st, int sig, int value)
 {
-    if (s->stage[i].pid > 0) {
-        (void)kill(s->stage[i].pid, sig);
+    if (st->pid > 0) {
+        (void)sigqueue(st->pid, sig, (union sigval){.sival_int = value});
+    }
+}
+
+static bool died_as_told(int wstatus)
+{
+    return WIFSIGNALED(wstatus) &&
+           (WTERMSIG(wstatus) == SIGTERM || WTERMSIG(wstatus) == SIGINT);
+}
+
+void segment_expect_end(struct segment *s, size_t i)
+{
+    struct outcome_end *end = &s->end[i];
+
+    s->stage[i].told = true;
+    if (s->stage[i].pid == 0 && end->cause == OUTCOME_OWN &&
+        died_as_told(end->wstatus)) {
+        end->cause = OUTCOME_TOLD; /* it was faster than we are */
     }
 }
 
 void segment_tell(struct segment *s, size_t i, int sig)
 {
-    s->stage[i].told = true;
-    segment_signal(s, i, sig);
+    segment_expect_end(s, i);
+    send(&s->stage[i], sig, STAGE_DRAIN_VALUE);
 }
 
 void segment_force(struct segment *s, int sig)
@@ -264,7 +282,7 @@ void segment_force(struct segment *s, int sig)
     for (size_t i = 0; i < s->n; i++) {
         if (s->stage[i].pid > 0) {
             s->stage[i].forced = true;
-            segment_signal(s, i, sig);
+            send(&s->stage[i], sig, STAGE_ABORT_VALUE);
         }
     }
 }
@@ -273,7 +291,7 @@ void segment_pass(struct segment *s, int sig)
 {
     for (size_t i = 0; i < s->n; i++) {
         if (s->stage[i].pid > 0 && process_prepared(s->stage[i].pid, sig)) {
-            segment_signal(s, i, sig);
+            (void)kill(s->stage[i].pid, sig);
         }
     }
 }
@@ -285,9 +303,7 @@ static bool note_end(struct segment *s, pid_t pid, int wstatus)
         if (st->pid != pid) {
             continue;
         }
-        const bool told =
-            st->told && WIFSIGNALED(wstatus) &&
-            (WTERMSIG(wstatus) == SIGTERM || WTERMSIG(wstatus) == SIGINT);
+        const bool told = st->told && died_as_told(wstatus);
         s->end[i] = (struct outcome_end){.wstatus = wstatus,
                                          .cause = st->forced ? OUTCOME_FORCED
                                                   : told     ? OUTCOME_TOLD

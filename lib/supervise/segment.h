@@ -28,7 +28,7 @@ struct segment_stage {
     ino_t out;        /* of the pipe to the next one */
     bool ready;
     bool forced; /* signalled by segment_force() */
-    bool told;   /* signalled by segment_tell() */
+    bool told;   /* asked to end, by segment_tell() or others */
 };
 
 struct segment {
@@ -57,10 +57,11 @@ void segment_release(struct segment *);
 /* All or none. 71. */
 int segment_start(struct segment *, const struct segment_conf *, struct err *);
 
-/* To one stage, if it runs. _tell: a signal that asks for the end (a source
- * that dies of it has ended as asked). _force: an end that says nothing. */
-void segment_signal(struct segment *, size_t i, int sig);
+/* Ask one stage for its end, if it runs and has not been asked by others; one
+ * that dies of the signal has ended as asked. _expect_end: others have asked.
+ * _force: all stages; an end that says nothing. */
 void segment_tell(struct segment *, size_t i, int sig);
+void segment_expect_end(struct segment *, size_t i);
 void segment_force(struct segment *, int sig);
 
 /* To each stage that is prepared for it (catches, blocks or ignores it):

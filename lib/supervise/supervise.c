@@ -19,11 +19,12 @@
  *
  * Asked to end (SIGTERM, SIGINT): the source gets the signal and drains, "end"
  * ripples down, all end with 0. After 20 s, or at a second signal: TERM, KILL.
- * The signal may have reached the source already: Ctrl-C goes to all of the
- * foreground, timeout(1) signals its whole group. A second one would make the
- * source abort. So we wait for its STOPPING=1 and only then send the signal
- * ourselves; one that is still pending there swallows ours, because it is the
- * same one.
+ * The signal may reach the source from elsewhere as well, before us or behind
+ * us: Ctrl-C goes to all of the foreground, timeout(1) signals its whole group.
+ * Taken for a second one, it would make the source abort. So ours carries a
+ * value, and a dpp source counts it and a plain one as one request (stage.h).
+ * A foreign source knows no values: we leave it alone if the terminal has told
+ * it, and else wait a moment for its STOPPING=1.
  *
  * If we are killed with SIGKILL, so are all stages: a successor starts from
  * the stored position, and nothing of ours still runs beside it. */
@@ -48,7 +49,7 @@
 enum {
     RESTART_MS = 100, /* the first pause is at most this long, the last that */
     RESTART_CAP_MS = 30 * 1000,
-    ECHO_US = 50 * 1000, /* for STOPPING=1 of a source */
+    ECHO_US = 50 * 1000, /* for STOPPING=1 of a foreign source */
     DRAIN_US = (STAGE_DRAIN_MS + 500) * 1000,
     DRAINED_US = 2000 * 1000, /* from SIGTERM to SIGKILL behind that */
     ABORT_US = 500 * 1000     /* and at a second signal */
@@ -105,7 +106,7 @@ static void stop(struct supervisor *s, int sig, bool from_terminal)
 {
     s->stops++;
     if (s->stops == 1) {
-        notify_send("STOPPING=1\nSTATUS=stopping");
+        notify_send(NOTIFY_ONCE, "STOPPING=1\nSTATUS=stopping");
     }
     if (!s->running) {
         s->done = STATUS_OK;
@@ -114,10 +115,10 @@ static void stop(struct supervisor *s, int sig, bool from_terminal)
     } else {
         s->stop_signal = sig;
         s->drain_us = clock_mono_us() + DRAIN_US;
-        /* A foreign source says no STOPPING=1: trust the terminal. */
-        if (from_terminal && !s->segment.stage[0].ours) {
-            s->segment.stage[0].told = true;
-        } else {
+        segment_expect_end(&s->segment, 0);
+        if (s->segment.stage[0].ours) {
+            segment_tell(&s->segment, 0, sig);
+        } else if (!from_terminal) {
             s->echo_us = clock_mono_us() + ECHO_US;
         }
     }
@@ -196,7 +197,7 @@ static void serve_timers(struct supervisor *s)
     const uint64_t now = clock_mono_us();
 
     if (s->watchdog_us > 0 && now >= s->watchdog_due_us) {
-        notify_send("WATCHDOG=1");
+        notify_send(NOTIFY_OFTEN, "WATCHDOG=1");
         s->watchdog_due_us = now + s->watchdog_us / 2;
     }
     if (!s->running) {
@@ -230,6 +231,7 @@ static int turn(struct supervisor *s, struct err *e)
     take_signals(s);
     hearing_take(s);
     if (s->running && segment_reap(&s->segment)) {
+        take_signals(s); /* one to the whole group has come before */
         hearing_take(s); /* their last words */
         ending_look(s);
     }

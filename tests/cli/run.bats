@@ -209,7 +209,7 @@ END
         while :; do wait; done' ! sh -c 'read x; exit 1'
     wait_for_lines starts 2
     kill -TERM "$(pid_of run)"
-    tick
+    wait_for took "$(pid_of run)" TERM
     stop run
     is "$status" 75
 }
@@ -265,6 +265,41 @@ END
     done
 }
 
+@test "the signal of a group is one with dpp-run's, whichever comes first" {
+    program held <<'END'
+#!/usr/bin/python3 -u
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for line in sys.stdin:
+    if line.startswith('{"dpp":"end"'):
+        open(os.environ["T"] + "/draining", "w").close()
+        while not os.path.exists(os.environ["T"] + "/go"):
+            time.sleep(0.01)
+    sys.stdout.write(line)
+    sys.stdout.flush()
+END
+    local s source
+    for s in once twice; do
+        fill in 10
+        spawn run dpp-run dpp-consume -t in -g g ! held ! dpp-produce -t "$s"
+        wait_for has_values "$s" 10
+        source=$(stage_named run dpp-consume)
+        kill -TERM "$(pid_of run)"
+        wait_for test -e draining
+        kill -TERM "$source"
+        wait_for took "$source" TERM
+        if [ "$s" = twice ]; then
+            kill -TERM "$source"
+            wait_for_text run.err "stopped by a second signal"
+        fi
+        touch go
+        finish run
+        [ "$s" = twice ] || is "$status:$(cat run.err)" "0:"
+        rm draining go
+    done
+    is "$status" 75
+}
+
 @test "Ctrl-C at the terminal drains, and once" {
     fill in 100
     mkfifo run.in
@@ -303,17 +338,19 @@ END
         while :; do wait; done' ! cat
     wait_for test -e started
     kill -TERM "$(pid_of run)"
-    tick
-    LIMIT=5 stop run
+    wait_for took "$(pid_of run)" TERM
+    LIMIT=15 stop run
     is "$status" 75
     has "$(cat run.err)" "did not end by itself"
 }
 
 @test "SIGTERM while it waits for the next start ends it with 0" {
     spawn run dpp-run sh -c 'echo >>starts; exit 1' ! cat
-    wait_for_lines starts 5
+    # a pause that outlasts this line on the busiest of machines
+    LIMIT=60 wait_for eval 'tail -n 1 run.err | grep -q "next start in [5-9]"'
     stop run
     is "$status" 0
+    has "$(tail -n 1 run.err)" "next start in"
 }
 
 @test "SIGHUP and SIGUSR1 reach the stages that are prepared, and kill none" {

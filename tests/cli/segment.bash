@@ -42,6 +42,12 @@ stage_named() { # stage_named NAME PROGRAM
     ps -o pid=,comm= --ppid "$(pid_of "$1")" |
         awk -v c="$2" '$2 == c {print $1}'
 }
+# took PID SIGNAL: it is not pending there any more.
+took() {
+    local mask
+    mask=$(awk '$1 == "ShdPnd:" {print $2}' "/proc/$1/status") &&
+        [ -n "$mask" ] && [ $((0x$mask >> ($(kill -l "$2") - 1) & 1)) = 0 ]
+}
 gone() {
     ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"
 }

@@ -42,6 +42,7 @@ def parser():
     p.add_argument("--style", choices=("p", "s"), default="p")
     p.add_argument("--connections", type=int, default=16)
     p.add_argument("--rate", type=float, help="events a second, at most")
+    p.add_argument("--gate", help="file that says how many events may be sent")
     p.add_argument("--timeout", type=float, default=10, help="of one answer")
     p.add_argument("--patience", type=float, default=600, help="of the run")
     p.add_argument("--progress", action="store_true")

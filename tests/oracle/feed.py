@@ -91,7 +91,10 @@ class Feeder:
                 self.key = f.read().strip()
         self.progress = a.progress
         self.rate = a.rate
+        self.gate = a.gate
+        self.allowed = 0 if a.gate else a.events
         self.started = time.monotonic()
+        self.base = self.started, 0
         self.sent = self.acked = 0
         self.total = a.events
         self.ledger = open(a.ledger, "w", buffering=1 << 16)
@@ -119,12 +122,26 @@ class Feeder:
             if self.progress and self.acked % 500 == 0:
                 print(f"acknowledged {self.acked} of {self.total}", flush=True)
 
+    def look_at_gate(self):
+        """The file says how many events may be sent by now; what it adds is
+        paced from now on."""
+        with open(self.gate) as f:
+            n = int(f.read())
+        if n > self.allowed:
+            self.base = time.monotonic(), self.allowed
+            self.allowed = n
+
     async def pace(self):
-        """With --rate: no event before its time."""
+        """With --gate and --rate: no event before its time."""
         self.sent += 1
+        n = self.sent
+        while n > self.allowed:
+            self.look_at_gate()
+            if n > self.allowed:
+                await asyncio.sleep(0.02)
         if self.rate:
-            due = self.started + self.sent / self.rate
-            delay = due - time.monotonic()
+            start, before = self.base
+            delay = start + (n - before) / self.rate - time.monotonic()
             if delay > 0:
                 await asyncio.sleep(delay)
 

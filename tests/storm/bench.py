@@ -67,6 +67,7 @@ class Bench:
         self.store = f"log:{self.where}/store"
         self.ledger = self.where / "ledger"
         self.record = self.where / "record"
+        self.gate = self.where / "gate"
         self.key = self.where / "gh.key"
         self.key.write_text(SECRET + "\n")
         self.key.chmod(0o600)
@@ -115,6 +116,12 @@ class Bench:
                       "--events", str(a.events), "--keys", str(a.keys),
                       "--seed", str(a.seed), "--style", a.style, *options],
             stdout=subprocess.PIPE, text=True)
+
+    def allow(self, n):
+        """So many events may be sent by now, by a sender with this gate."""
+        new = self.where / "gate.new"
+        new.write_text(str(n))
+        new.rename(self.gate)
 
     def fed(self, feeder, limit=300):
         try:

@@ -195,10 +195,13 @@ def drain(b):
         f"dpp-deliver -j 16 -s {b.where}/retry {url}"]),
         {"dpp-consume", "dpp-transform", "dpp-deliver"},
         "dpp-topic create in 2>/dev/null; :")
-    feeder = b.feed("--rate", str(b.a.rate))
+    b.allow(0)
+    feeder = b.feed("--rate", str(b.a.rate), "--gate", str(b.gate))
     for done in range(b.a.kills):
-        # Under load: some must have come through since the last start.
+        # Under load, however long the stops take: each has events of its own,
+        # and of them some must have come through.
         before = b.record.stat().st_size
+        b.allow(b.a.events * (done + 1) // b.a.kills)
         b.wait(lambda: b.record.stat().st_size > before + 2000, 20,
                "nothing arrives any more")
         row, name = (back, "dpp-consume") if done % 4 else (front, "dpp-listen")

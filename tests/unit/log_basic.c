@@ -70,7 +70,7 @@ static void test_segments(void)
 
 static void test_reopen(void)
 {
-    struct log *log = log_open("basic", &must_err);
+    struct log *log = store_open("basic");
     struct log_reader *r;
 
     MUST(log != NULL && (r = log_reader_open(log, "t", &must_err)) != NULL);
@@ -85,7 +85,7 @@ static void test_reopen(void)
 
 static void test_index(void)
 {
-    struct log *log = log_open("basic", &must_err);
+    struct log *log = store_open("basic");
     struct log_reader *r;
 
     MUST(log != NULL);

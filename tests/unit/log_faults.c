@@ -21,7 +21,7 @@ static unsigned shortest(uint64_t n)
 
 static void work(unsigned who, uint64_t from, uint64_t n)
 {
-    struct log *log = log_open("faults", &must_err);
+    struct log *log = store_open("faults");
     struct log_writer *w = log_writer_open(log, "t", &must_err);
     const char key[] = "k";
     struct buf pos = {0};
@@ -144,7 +144,7 @@ static bool one(enum fault kind, int error, long n, bool lose_state, bool *good)
             bystander_sees(board->acked);
     if (*good) {
         /* What was appended but not synced becomes durable now, or is cut. */
-        log = log_open("faults", &must_err);
+        log = store_open("faults");
         struct log_writer *w = log_writer_open(log, "t", &must_err);
         struct log_stat st;
         struct buf pos = {0};
@@ -198,6 +198,5 @@ int main(void)
     every_call(FAULT_ERROR, EIO, false);
     every_call(FAULT_ERROR, EIO, true);
     every_call(FAULT_ERROR, ENOSPC, false);
-    fast_leave();
     return unit_end();
 }

@@ -61,7 +61,7 @@ static void append_batch(struct log_writer *w, unsigned who, uint64_t first,
 /* Until it is killed, or until number `last`. */
 static void writer(unsigned who, uint64_t last)
 {
-    struct log *log = log_open("kill", &must_err);
+    struct log *log = store_open("kill");
     struct log_writer *w = log_writer_open(log, "t", &must_err);
     const struct slice name = SLICE("all");
     char run[RAND_HEX];
@@ -200,7 +200,7 @@ static uint64_t highest(void)
 /* Everything once more, from the start, after the state was lost. */
 static bool read_again(uint64_t last)
 {
-    struct log *log = log_open("kill", &must_err);
+    struct log *log = store_open("kill");
     struct log_reader *r;
     struct seen s = {.good = true};
 

@@ -135,7 +135,7 @@ MAYBE void shim_init(void)
 /* Records 0, 1, 2 …, at least `least`; how many, or UINT64_MAX. */
 MAYBE uint64_t read_back(uint64_t least)
 {
-    struct log *log = log_open("faults", &must_err);
+    struct log *log = store_open("faults");
     struct log_reader *r = log_reader_open(log, "t", &must_err);
     struct log_record rec;
     uint64_t count = 0;
@@ -171,7 +171,7 @@ MAYBE void ignore_line(void *arg, const char *line)
 
 MAYBE bool whole(void)
 {
-    struct log *log = log_open("faults", &must_err);
+    struct log *log = store_open("faults");
     uint64_t records;
     const int faults =
         log_topic_verify(log, "t", ignore_line, NULL, &records, &must_err);

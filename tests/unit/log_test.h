@@ -57,45 +57,62 @@ MAYBE void tree_copy(const char *from, const char *to)
     free(cmd);
 }
 
-/* tests/run gives each test a fresh folder; by hand it is one in /tmp, gone at
- * the end of the process that made it. */
-MAYBE char own_folder[64];
+/* Each test works in a folder of its own, which is gone at the end of the
+ * process that made it, also where that is a failure. */
+MAYBE char own_folder[4096];
+MAYBE char fast_folder[96];
 MAYBE pid_t own_pid;
 
-MAYBE void leave_own_folder(void)
+MAYBE void leave_folders(void)
 {
-    if (getpid() == own_pid && chdir("/") == 0) {
+    if (getpid() != own_pid || chdir("/") < 0) {
+        return;
+    }
+    if (own_folder[0] != '\0') {
         tree_remove(own_folder);
+    }
+    if (fast_folder[0] != '\0') {
+        tree_remove(fast_folder);
     }
 }
 
 __attribute__((constructor)) MAYBE void enter_own_folder(void)
 {
-    (void)snprintf(own_folder, sizeof own_folder, "/tmp/dpp-log.XXXXXX");
-    if (getenv("DPP_TEST_RUN") == NULL && mkdtemp(own_folder) != NULL &&
-        chdir(own_folder) == 0) {
-        own_pid = getpid();
-        (void)atexit(leave_own_folder);
+    const char *tmp = getenv("TMPDIR");
+    char path[sizeof own_folder];
+
+    /* A process that dies has told what it knew, its children tell it once. */
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    own_pid = getpid();
+    (void)atexit(leave_folders);
+    (void)snprintf(path, sizeof path, "%s/dpp-log.XXXXXX",
+                   tmp != NULL ? tmp : "/tmp");
+    if (mkdtemp(path) != NULL && chdir(path) == 0) {
+        memcpy(own_folder, path, sizeof path);
     }
 }
 
 /* For tests that open a store 100,000 times: a folder in memory, if there is
- * one, where a sync costs nothing. fast_leave() removes it. */
-MAYBE char fast_folder[64];
-
+ * one, where a sync costs nothing. tests/run knows it by its name, and removes
+ * what a killed test has left. */
 MAYBE void fast_enter(void)
 {
-    (void)snprintf(fast_folder, sizeof fast_folder, "/dev/shm/dpp.XXXXXX");
-    if (mkdtemp(fast_folder) == NULL || chdir(fast_folder) < 0) {
-        fast_folder[0] = '\0';
+    const char *run = getenv("DPP_TEST_RUN");
+    char path[sizeof fast_folder];
+
+    (void)snprintf(path, sizeof path, "/dev/shm/dpp.%.40s.XXXXXX",
+                   run != NULL ? run : "test");
+    if (mkdtemp(path) != NULL && chdir(path) == 0) {
+        memcpy(fast_folder, path, sizeof path);
     }
 }
 
-MAYBE void fast_leave(void)
+MAYBE struct log *store_open(const char *dir)
 {
-    if (fast_folder[0] != '\0' && chdir("/") == 0) {
-        tree_remove(fast_folder);
-    }
+    struct log *log = log_open(dir, &must_err);
+
+    MUST(log != NULL);
+    return log;
 }
 
 /* A new folder with a store and topic "t". */
@@ -105,7 +122,7 @@ MAYBE struct log *store_new(const char *dir, uint32_t partitions)
     struct log *log;
 
     tree_remove(dir);
-    MUST((log = log_open(dir, &must_err)) != NULL);
+    log = store_open(dir);
     MUST(log_topic_create(log, "t", &t, &must_err) == 0);
     return log;
 }
