@@ -268,10 +268,9 @@ static void tell_progress(struct source *s, uint64_t now)
         return;
     }
     s->progress_us = now;
-    /* in caution it says which event was no poison: none may be missed */
-    const enum notify_patience patience =
-        s->caution.on ? NOTIFY_ONCE : NOTIFY_OFTEN;
-    notify_send(patience, "X_DPP_POS=%s#%llu %.*s", s->run,
+    /* in caution it clears an event: none may be missed */
+    notify_send(s->caution.on ? NOTIFY_ONCE : NOTIFY_OFTEN,
+                "X_DPP_POS=%s#%llu %.*s", s->run,
                 (unsigned long long)s->seq - s->marks.n,
                 (int)s->stage.stats.position.n, s->stage.stats.position.p);
 }
