@@ -6,7 +6,8 @@
  *
  * WHO names one event: the CRC-32C of its line in hex, a blank, and the sealed
  * position behind it. While cautious the source tells dpp-run WHO is out, so
- * that a death can be laid to one event, and to no other. */
+ * that a death can be laid to one event, and to no other; and misses none of
+ * the receipts that clear one. */
 #ifndef STAGE_CAUTION_H
 #define STAGE_CAUTION_H
 

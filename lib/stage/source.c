@@ -268,7 +268,6 @@ static void tell_progress(struct source *s, uint64_t now)
         return;
     }
     s->progress_us = now;
-    /* in caution it clears an event: none may be missed */
     notify_send(s->caution.on ? NOTIFY_ONCE : NOTIFY_OFTEN,
                 "X_DPP_POS=%s#%llu %.*s", s->run,
                 (unsigned long long)s->seq - s->marks.n,
