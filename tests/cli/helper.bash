@@ -126,11 +126,18 @@ wait_for_lines() {
     wait_for has_lines "$1" "$2"
 }
 
+# Below those that the system gives to clients (32768 and up): nobody gets it
+# while its server is not there yet, or starts again.
 free_port() {
-    python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
+    python3 -c 'import random, socket
+while True:
+    port = random.randrange(10000, 32768)
+    try:
+        socket.socket().bind(("127.0.0.1", port))
+        break
+    except OSError:
+        pass
+print(port)'
 }
 
 # wait_for_port PORT

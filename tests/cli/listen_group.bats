@@ -55,7 +55,8 @@ kept() {
     # The event is kept; a 503 promises nothing.
     json "$(events)" '.data.n == 1'
     segment drain
-    wait_for test "$(post '{"n":2}')" = 200
+    drained() { [ "$(post '{"n":2}')" = 200 ]; }
+    wait_for drained
 }
 
 @test "-a group:G with partitions: all must be answered, each by its owner" {

@@ -50,11 +50,14 @@ hello() {
 @test "a Python sink that is killed loses nothing" {
     fill 20000 200
     for round in 1 2 3; do
-        spawn_sh "seg$round" 'dpp-consume -t t -g g -e |
+        # without -e: it is there to be killed, however late we come
+        spawn_sh seg 'dpp-consume -t t -g g |
             (echo $BASHPID >sink.pid; exec "'"$stages"'/sink.py" got)'
+        wait_for test -s sink.pid
         wait_for_lines got $((round * 3000))
         kill -KILL "$(cat sink.pid)"
-        LIMIT=30 finish "seg$round"
+        finish seg
+        rm sink.pid
     done
     dpp-consume -t t -g g -e | "$stages/sink.py" got
     # a torn line of a killed sink ends where the next one begins

@@ -276,7 +276,7 @@ print(s.recv(65536).decode(), end="")' >datagram &
     mkfifo ready
     exec 7<>ready
     spawn c dpp-consume -t t --ready-fd 7
-    read -r -t 5 -u 7
+    read -r -t 20 -u 7
     stop c
 }
 

@@ -1,6 +1,7 @@
 """The bench of one run: a folder, a sender, an endpoint, rows, a verdict."""
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -21,9 +22,16 @@ class Failure(Exception):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that the system gives to clients: the sender, which knocks
+    while the listener is away, must not get it."""
+    while True:
+        port = random.randrange(10000, 32768)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 class Stats(threading.Thread):
