@@ -10,6 +10,7 @@ int err_set(struct err *e, int status, const char *fmt, ...)
     va_list ap;
 
     e->status = status;
+    e->error = 0;
     va_start(ap, fmt);
     (void)vsnprintf(e->text, sizeof e->text, fmt, ap);
     va_end(ap);
@@ -22,6 +23,7 @@ int err_errno(struct err *e, int status, const char *fmt, ...)
     va_list ap;
 
     e->status = status;
+    e->error = saved;
     va_start(ap, fmt);
     (void)vsnprintf(e->text, sizeof e->text, fmt, ap);
     va_end(ap);
@@ -29,6 +31,11 @@ int err_errno(struct err *e, int status, const char *fmt, ...)
     (void)snprintf(e->text + n, sizeof e->text - n, ": %s", strerror(saved));
     errno = saved;
     return -1;
+}
+
+bool err_is_full(const struct err *e)
+{
+    return e->error == ENOSPC || e->error == EDQUOT;
 }
 
 int err_wrap(struct err *e, const char *fmt, ...)

@@ -6,10 +6,13 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 struct err {
     int status;
+    int error; /* errno, where that was the cause; else 0 */
     char text[512];
 };
 
@@ -20,6 +23,9 @@ int err_set(struct err *, int status, const char *fmt, ...)
 /* The same with ": " and strerror(errno) behind it. */
 int err_errno(struct err *, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Was it that the disk, or a quota of it, is full? */
+bool err_is_full(const struct err *);
 
 /* Put "context: " before the text of an error that is already set. */
 int err_wrap(struct err *, const char *fmt, ...)

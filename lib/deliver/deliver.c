@@ -18,7 +18,6 @@ enum {
     DIR_HEX = 16,
     MEMORY = 8 << 20,         /* bytes of events under way */
     MEMORY_WAITING = 1 << 20, /* while the endpoint takes nothing */
-    DEAD_MAX = 4096,
 };
 
 struct deliver *deliver_new(void)
@@ -150,7 +149,7 @@ static void close_all(void *ctx)
     }
     free(d->flight);
     free(d->idle);
-    free(d->dead_marks);
+    free(d->letter);
     lane_release(&d->lanes);
     pending_release(&d->marks);
     dead_close(d->dead);
@@ -170,41 +169,39 @@ void deliver_settle(struct deliver *d, struct job *j, enum sink_outcome outcome)
     free(j);
 }
 
-static void hold_dead(struct deliver *d, uint64_t mark)
-{
-    if (d->dead_n == d->dead_cap) {
-        d->dead_cap = d->dead_cap > 0 ? d->dead_cap * 2 : 64;
-        d->dead_marks =
-            mem_resize(d->dead_marks, d->dead_cap * sizeof *d->dead_marks);
-    }
-    d->dead_marks[d->dead_n++] = mark;
-}
-
 int deliver_bury(struct deliver *d, const struct event *ev, struct slice why,
-                 struct job *j, struct err *e)
+                 struct letter letter, struct err *e)
 {
     if (dead_put(d->dead, ev, why, e) < 0) {
         return -1;
     }
-    if (j != NULL) {
-        hold_dead(d, j->mark);
-        free(j);
+    if (d->letters == d->letter_cap) {
+        d->letter_cap = d->letter_cap > 0 ? d->letter_cap * 2 : 64;
+        d->letter = mem_resize(d->letter, d->letter_cap * sizeof *d->letter);
     }
+    d->letter[d->letters++] = letter;
+    d->letter_bytes += ev->line.n + why.n;
     return 0;
 }
 
-int deliver_sync_dead(struct deliver *d, struct err *e)
+/* 0, 1 (disk full), -1. */
+static int sync_dead(struct deliver *d, struct err *e)
 {
     const int rc = dead_sync(d->dead, e);
 
     if (rc != 0) {
         return rc;
     }
-    for (size_t i = 0; i < d->dead_n; i++) {
-        pending_drop(&d->marks, d->dead_marks[i]);
+    for (size_t i = 0; i < d->letters; i++) {
+        if (d->letter[i].parked != NULL) {
+            store_done(d->store, d->letter[i].parked);
+        } else {
+            pending_drop(&d->marks, d->letter[i].mark);
+            sink_count(d->sink, SINK_DEAD, 1);
+        }
     }
-    sink_count(d->sink, SINK_DEAD, d->dead_n);
-    d->dead_n = 0;
+    d->letters = 0;
+    d->letter_bytes = 0;
     return 0;
 }
 
@@ -241,11 +238,8 @@ static int take_dead(void *ctx, const struct event *ev, struct slice why,
 {
     struct deliver *d = ctx;
 
-    if (dead_put(d->dead, ev, why, e) < 0) {
-        return -1;
-    }
-    hold_dead(d, pending_hold(&d->marks));
-    return 0;
+    const struct letter letter = {.mark = pending_hold(&d->marks)};
+    return deliver_bury(d, ev, why, letter, e);
 }
 
 static int take_mark(void *ctx, uint64_t seq, struct slice pos, struct err *e)
@@ -264,8 +258,7 @@ static bool is_full(void *ctx)
     const struct deliver *d = ctx;
     const size_t most = d->endpoint.stopped_us > 0 ? MEMORY_WAITING : MEMORY;
 
-    return d->dead_n > DEAD_MAX ||
-           d->lanes.bytes + store_waiting(d->store) > most;
+    return d->lanes.bytes + store_waiting(d->store) + d->letter_bytes > most;
 }
 
 /* --- work
@@ -291,24 +284,25 @@ static void disk_full(struct deliver *d, const char *what, uint64_t now)
     d->disk_us = now + DELIVER_DISK_US;
 }
 
-/* Whatever waits for the disk: the store, then the dead letters. */
+/* Whatever waits for a disk. The retry store and the dead letters may lie on
+ * different ones: none waits for the other. */
 static int write_all(struct deliver *d, uint64_t now, struct err *e)
 {
     struct job *next;
     struct job *j;
 
     if (now >= d->disk_us) {
-        int rc = store_flush(d->store, e);
-        if (rc == 0) {
-            rc = deliver_sync_dead(d, e);
-        }
-        if (rc < 0) {
+        const int dead = sync_dead(d, e);
+        const int stored = dead < 0 ? -1 : store_flush(d->store, e);
+        if (stored < 0) {
             return -1;
         }
-        if (rc == 1) {
-            disk_full(d, d->dir, now);
-        } else {
+        if (stored == 1 || dead == 1) {
+            disk_full(d, stored == 1 ? d->dir : topic_store_name(d->topics),
+                      now);
+        } else if (d->disk_us > 0) {
             d->disk_us = 0;
+            msg_info("there is room on the disk again");
         }
     }
     if (store_durable(d->store, &j, e) < 0) {

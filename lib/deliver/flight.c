@@ -156,22 +156,10 @@ static int give_up(struct deliver *d, struct flight *f, const char *why,
     struct event ev;
     bool reordered;
 
-    if (event_parse(&ev, buf_slice(&f->line), &reordered, e) < 0 ||
-        deliver_bury(d, &ev, slice_of(why), NULL, e) < 0) {
-        return -1;
-    }
-    const int rc = deliver_sync_dead(d, e);
-    if (rc < 0) {
-        return -1;
-    }
-    if (rc == 1) { /* no space for the letter: it is tried once more */
-        store_again(d->store, f->parked,
-                    endpoint_clock(&d->endpoint, clock_mono_us()) +
-                        DELIVER_DISK_US);
-    } else {
-        store_done(d->store, f->parked);
-    }
-    return 0;
+    return event_parse(&ev, buf_slice(&f->line), &reordered, e) < 0
+               ? -1
+               : deliver_bury(d, &ev, slice_of(why),
+                              (struct letter){.parked = f->parked}, e);
 }
 
 static int parked_failed(struct deliver *d, struct flight *f,
@@ -245,9 +233,12 @@ static int settle(struct deliver *d, struct flight *f, const struct outcome *o,
     }
     struct job *j = lane_done(&d->lanes, f->lane);
     const struct slice line = {j->line, j->n};
-    return event_parse(&ev, line, &reordered, e) < 0
-               ? -1
-               : deliver_bury(d, &ev, slice_of(o->why), j, e);
+    const struct letter letter = {.mark = j->mark};
+    const int rc = event_parse(&ev, line, &reordered, e) < 0
+                       ? -1
+                       : deliver_bury(d, &ev, slice_of(o->why), letter, e);
+    free(j);
+    return rc;
 }
 
 static int take_answer(struct deliver *d, const struct http_answer *a,
@@ -305,7 +296,8 @@ static bool choose_parked(struct deliver *d, struct flight *f, uint64_t clock)
                              ? d->conf->requests
                              : d->conf->requests / 4;
 
-    if (d->parked_flights < share) {
+    /* what comes of it could not be kept while the disk is full */
+    if (d->parked_flights < share && d->disk_us == 0) {
         f->parked = store_next(d->store, rush ? UINT64_MAX : clock);
     }
     return f->parked != NULL;

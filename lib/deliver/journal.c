@@ -81,9 +81,11 @@ static int lock_folder(struct journal *j, struct err *e)
                        j->dir, n > 0 ? (int)strcspn(pid, "\n") : 1,
                        n > 0 ? pid : "?");
     }
+    /* the number is a courtesy: a full disk is no reason not to start */
     const int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-    if (ftruncate(j->lock, 0) < 0 ||
-        fd_pwrite(j->lock, pid, (size_t)n, 0) < 0) {
+    if ((fd_pwrite(j->lock, pid, (size_t)n, 0) < 0 ||
+         ftruncate(j->lock, n) < 0) &&
+        errno != ENOSPC && errno != EDQUOT) {
         return err_errno(e, STATUS_IO, "%s/lock", j->dir);
     }
     return 0;
@@ -117,22 +119,18 @@ static int append_opened(struct journal *j, struct err *e)
     return rc < 0 ? -1 : log_writer_sync(j->now.w, e);
 }
 
-static int open_generation(struct journal *j, uint64_t number, bool make,
+static int open_generation(struct journal *j, uint64_t number, bool fresh,
                            struct err *e)
 {
-    struct log_topic topic = {.partitions = 1};
     struct log_stat stat;
     char name[NAME];
 
     name_of(number, name);
-    if (make && log_topic_create(j->log, name, &topic, e) < 0) {
-        return -1;
-    }
     j->now = (struct generation){.number = number};
     j->now.w = log_writer_open(j->log, name, e);
     /* What a killed process wrote and nobody synced is seen by no reader, and
      * counts all the same: a record of ours makes all of it durable. */
-    if (j->now.w == NULL || (!make && append_opened(j, e) < 0) ||
+    if (j->now.w == NULL || (!fresh && append_opened(j, e) < 0) ||
         log_topic_stat(j->log, name, &stat, e) < 0) {
         return -1;
     }
@@ -147,6 +145,34 @@ static void close_generation(struct generation *g)
         log_writer_close(g->w);
     }
     *g = (struct generation){0};
+}
+
+static int make_generation(struct journal *j, uint64_t number, struct err *e)
+{
+    struct log_topic topic = {.partitions = 1};
+    char name[NAME];
+
+    name_of(number, name);
+    return log_topic_create(j->log, name, &topic, e) < 0
+               ? -1
+               : open_generation(j, number, true, e);
+}
+
+/* On a full disk it may come to be in several tries: it may be there, empty. */
+static int make_first(struct journal *j, struct err *e)
+{
+    struct log_topic topic;
+    char name[NAME];
+
+    name_of(1, name);
+    const int there = log_topic_load(j->log, name, &topic, e);
+    const int rc = there < 0    ? -1
+                   : there == 0 ? make_generation(j, 1, e)
+                                : open_generation(j, 1, true, e);
+    if (rc < 0) {
+        close_generation(&j->now);
+    }
+    return rc;
 }
 
 /* --- which generation is in force ------------------------------------------
@@ -343,8 +369,8 @@ int journal_flush(struct journal *j, struct err *e)
     if (j->n == 0) {
         return 0;
     }
-    if (j->now.number == 0 && open_generation(j, 1, true, e) < 0) {
-        return -1;
+    if (j->now.number == 0 && make_first(j, e) < 0) {
+        return err_is_full(e) ? 1 : -1;
     }
     for (size_t i = 0; i < j->n; i++) {
         j->entry[i] = (struct log_entry){
@@ -424,7 +450,7 @@ int journal_renew(struct journal *j, struct err *e)
     j->old = j->now;
     j->now = (struct generation){0};
     j->first = j->count = 0;
-    return open_generation(j, j->old.number + 1, true, e);
+    return make_generation(j, j->old.number + 1, e);
 }
 
 int journal_seal(struct journal *j, struct err *e)

@@ -37,13 +37,19 @@ bool waits_in_vain(const struct deliver *d, uint64_t now)
            http_client_busy(d->client) == 0 && waits_no_more(d, now);
 }
 
+/* By the endpoint's clock; while the disk is full parked keys rest. */
+static uint64_t parked_due(const struct deliver *d)
+{
+    return d->disk_us == 0 ? store_due(d->store) : UINT64_MAX;
+}
+
 /* When the next parked key is tried, if nothing else happens. While the
  * endpoint is not up any of them serves as the probe. */
 static uint64_t chance_us(const struct deliver *d, uint64_t now)
 {
     const struct endpoint *ep = &d->endpoint;
     const uint64_t clock = endpoint_clock(ep, now);
-    const uint64_t due = store_due(d->store);
+    const uint64_t due = parked_due(d);
 
     if (due == UINT64_MAX) {
         return due;
@@ -91,7 +97,7 @@ static void sooner_due(const struct deliver *d, int *timeout_ms, uint64_t now)
         sooner(timeout_ms, lane->at, clock);
     }
     if (d->lanes.ready == NULL) {
-        sooner(timeout_ms, store_due(d->store), clock);
+        sooner(timeout_ms, parked_due(d), clock);
     }
 }
 

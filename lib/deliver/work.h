@@ -22,6 +22,12 @@ struct flight {
     bool busy;
 };
 
+/* What a dead letter holds until it is durable. */
+struct letter {
+    uint64_t mark;         /* of an event that came just now, */
+    struct parked *parked; /* or the head of a parked key */
+};
+
 struct deliver {
     const struct deliver_conf *conf;
     struct target *target;
@@ -40,15 +46,16 @@ struct deliver {
     size_t parked_flights;
     bool parked_turn;
 
-    uint64_t *dead_marks; /* held by dead letters that are not synced */
-    size_t dead_n;
-    size_t dead_cap;
+    struct letter *letter; /* dead, and not synced yet */
+    size_t letters;
+    size_t letter_cap;
+    size_t letter_bytes;
 
     bool draining;        /* no more input comes */
     bool deferring;       /* everything goes to the retry store */
     uint64_t stop_us;     /* when that begins by a signal; 0: no signal */
     uint64_t progress_us; /* the last time that something was settled */
-    uint64_t disk_us;     /* the disk was full: again then; 0: it is not */
+    uint64_t disk_us;     /* a disk was full: again then; 0: none is */
     uint64_t said_us;     /* the last word about parking */
     uint64_t parkings;    /* since then */
 
@@ -64,13 +71,9 @@ enum {
 /* The event of a job is settled: its mark is free, the job is gone. */
 void deliver_settle(struct deliver *, struct job *, enum sink_outcome);
 
-/* Give an event up; with a job, its mark is held until the letter is synced
- * and the job is gone. */
+/* Give an event up: what the letter holds is free when it is durable. */
 int deliver_bury(struct deliver *, const struct event *, struct slice why,
-                 struct job *, struct err *);
-
-/* Sync the dead letters and free their marks. 0, 1 (disk full), -1. */
-int deliver_sync_dead(struct deliver *, struct err *);
+                 struct letter, struct err *);
 
 /* --- flight.c ----------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
  * and goes on with it. */
 #include "log/roll.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
 
@@ -75,7 +76,8 @@ int roll_first(const char *dir, const struct log_topic *t, struct err *e)
         segment_make(&seg, dir, &head, size_for(dir, t, start.n), &start, e);
     buf_release(&start);
     segment_close(&seg);
-    return rc == 1 ? err_set(e, STATUS_IO, "%s: the disk is full", dir) : rc;
+    errno = ENOSPC;
+    return rc == 1 ? err_errno(e, STATUS_IO, "%s", dir) : rc;
 }
 
 static void publish(struct shared *s, const struct segment *seg,

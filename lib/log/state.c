@@ -32,7 +32,7 @@ struct state *state_map(const char *path, struct err *e)
     }
     /* Blocks of its own: a store into a hole on a full disk is SIGBUS. */
     if (fstat(fd, &st) < 0 ||
-        (st.st_size < PAGE && posix_fallocate(fd, 0, PAGE) != 0)) {
+        (st.st_size < PAGE && (errno = posix_fallocate(fd, 0, PAGE)) != 0)) {
         err_errno(e, STATUS_IO, "%s", path);
         (void)close(fd);
         return NULL;

@@ -292,6 +292,8 @@ static bool busy(struct sink *s)
 
 static int run(struct sink *s, struct err *e)
 {
+    bool cut = false;
+
     for (;;) {
         if (turn(s, e) < 0) {
             return -1;
@@ -299,14 +301,13 @@ static int run(struct sink *s, struct err *e)
         if (s->stage.terms > 0 && s->who.run[0] == '\0' && !s->eof) {
             s->eof = true; /* plain input: keep what was read, and say so */
             start_drain(s);
-            if (s->stage.stats.in > 0) {
-                (void)err_set(e, STATUS_RETRY,
-                              "stopped before the end of the input (what was "
-                              "read is safe)");
-            }
+            cut = s->stage.stats.in > 0;
         }
         if (s->eof && (!s->open || (s->done == s->last && !busy(s)))) {
-            return e->status != 0 ? -1 : 0;
+            return !cut ? 0
+                        : err_set(e, STATUS_RETRY,
+                                  "stopped before the end of the input (what "
+                                  "was read is safe)");
         }
     }
 }

@@ -9,12 +9,19 @@
 #include "record/event.h"
 #include "topic/topic.h"
 
+/* The letters of one topic. While the disk has no room even for an empty topic
+ * they wait as lines. */
+struct shelf {
+    struct topic_writer *writer; /* NULL: not made yet */
+    struct buf waiting;
+};
+
 struct dead_letters {
     struct topic_store *store;
     char *topic; /* NULL: by origin */
     char *fallback;
     const char *stage;
-    struct map writers; /* topic -> struct topic_writer */
+    struct map shelves; /* topic -> struct shelf */
     struct buf line;
     bool pending;
 };
@@ -28,7 +35,7 @@ struct dead_letters *dead_open(struct topic_store *store, const char *topic,
     d->topic = topic != NULL ? mem_strdup(topic) : NULL;
     d->fallback = mem_strdup(fallback);
     d->stage = stage_name;
-    map_init(&d->writers);
+    map_init(&d->shelves);
     return d;
 }
 
@@ -40,10 +47,15 @@ void dead_close(struct dead_letters *d)
     if (d == NULL) {
         return;
     }
-    while ((slot = map_next(&d->writers, &at)) != NULL) {
-        topic_writer_close(slot->value);
+    while ((slot = map_next(&d->shelves, &at)) != NULL) {
+        struct shelf *shelf = slot->value;
+        if (shelf->writer != NULL) {
+            topic_writer_close(shelf->writer);
+        }
+        buf_release(&shelf->waiting);
+        free(shelf);
     }
-    map_release(&d->writers);
+    map_release(&d->shelves);
     buf_release(&d->line);
     free(d->topic);
     free(d->fallback);
@@ -75,51 +87,90 @@ static void choose(const struct dead_letters *d, const struct event *ev,
     }
 }
 
-static struct topic_writer *writer_for(struct dead_letters *d,
-                                       const struct event *ev, struct err *e)
+static struct shelf *shelf_for(struct dead_letters *d, const struct event *ev)
 {
     struct buf name;
 
     buf_init(&name);
     choose(d, ev, &name);
-    struct topic_writer *w = map_get(&d->writers, buf_slice(&name));
-    if (w == NULL) {
-        w = topic_writer_open(d->store, buf_cstr(&name), e);
-        if (w != NULL) {
-            (void)map_put(&d->writers, buf_slice(&name), w);
-            msg_warn("events go to the dead letters, topic %s in %s",
-                     buf_cstr(&name), topic_store_name(d->store));
-        }
+    struct shelf *shelf = map_get(&d->shelves, buf_slice(&name));
+    if (shelf == NULL) {
+        shelf = mem_new(sizeof *shelf);
+        (void)map_put(&d->shelves, buf_slice(&name), shelf);
+        msg_warn("events go to the dead letters, topic %s in %s",
+                 buf_cstr(&name), topic_store_name(d->store));
     }
     buf_release(&name);
-    return w;
+    return shelf;
+}
+
+/* 0; 1 the disk is too full for a new topic; -1. */
+static int open_writer(struct dead_letters *d, struct slice name,
+                       struct shelf *shelf, struct err *e)
+{
+    char *topic = mem_strndup(name.p, name.n);
+
+    shelf->writer = topic_writer_open(d->store, topic, e);
+    free(topic);
+    return shelf->writer != NULL ? 0 : err_is_full(e) ? 1 : -1;
+}
+
+static int add(struct topic_writer *w, struct slice line, struct err *e)
+{
+    bool reordered;
+    struct event dead;
+
+    if (event_parse(&dead, line, &reordered, e) < 0) {
+        return err_wrap(e, "a dead letter of our own");
+    }
+    topic_writer_add(w, &dead);
+    return 0;
+}
+
+static int write_shelf(struct dead_letters *d, const struct map_slot *slot,
+                       struct err *e)
+{
+    struct shelf *shelf = slot->value;
+    const char *lf;
+    int rc = 0;
+
+    if (shelf->writer == NULL) {
+        rc = open_writer(d, (struct slice){slot->key, slot->n}, shelf, e);
+    }
+    for (const char *p = shelf->waiting.p;
+         rc == 0 && p < shelf->waiting.p + shelf->waiting.n; p = lf + 1) {
+        const size_t left = shelf->waiting.n - (size_t)(p - shelf->waiting.p);
+        lf = memchr(p, '\n', left);
+        rc = add(shelf->writer, (struct slice){p, (size_t)(lf - p)}, e);
+    }
+    if (rc == 0) {
+        const struct slice none = {"", 0};
+        buf_release(&shelf->waiting);
+        rc = topic_writer_commit(shelf->writer, none, none, e);
+    }
+    return rc;
 }
 
 int dead_put(struct dead_letters *d, const struct event *ev, struct slice why,
              struct err *e)
 {
-    bool reordered;
-    struct event dead;
-
     if (d->topic != NULL && strcmp(d->topic, "none") == 0) {
         return err_set(e, STATUS_STREAM,
                        "event %.*s: %.*s (stopped, because of -d none)",
                        ev->id.n < 80 ? (int)ev->id.n : 80, ev->id.p,
                        why.n < 200 ? (int)why.n : 200, why.p);
     }
-    struct topic_writer *w = writer_for(d, ev, e);
-    if (w == NULL) {
-        return -1;
-    }
+    struct shelf *shelf = shelf_for(d, ev);
     msg_debug("dead: event %.*s: %.*s", (int)ev->id.n, ev->id.p, (int)why.n,
               why.p);
+    d->pending = true;
     buf_clear(&d->line);
     event_write_dead(&d->line, ev, why, d->stage);
-    if (event_parse(&dead, buf_slice(&d->line), &reordered, e) < 0) {
-        return err_wrap(e, "a dead letter of our own");
+    if (shelf->writer != NULL) {
+        return add(shelf->writer, buf_slice(&d->line), e);
     }
-    topic_writer_add(w, &dead);
-    d->pending = true;
+    buf_append_slice(&shelf->waiting, buf_slice(&d->line));
+    buf_putc(&shelf->waiting, '\n');
     return 0;
 }
 
@@ -131,16 +182,16 @@ int dead_sync(struct dead_letters *d, struct err *e)
     if (!d->pending) {
         return 0;
     }
-    while ((slot = map_next(&d->writers, &at)) != NULL) {
-        const int rc = topic_writer_commit(slot->value, (struct slice){"", 0},
-                                           (struct slice){"", 0}, e);
+    while ((slot = map_next(&d->shelves, &at)) != NULL) {
+        const int rc = write_shelf(d, slot, e);
         if (rc != 0) {
             return rc;
         }
     }
     at = 0;
-    while ((slot = map_next(&d->writers, &at)) != NULL) {
-        if (topic_writer_sync(slot->value, e) < 0) {
+    while ((slot = map_next(&d->shelves, &at)) != NULL) {
+        const struct shelf *shelf = slot->value;
+        if (topic_writer_sync(shelf->writer, e) < 0) {
             return -1;
         }
     }

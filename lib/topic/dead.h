@@ -18,7 +18,7 @@ struct dead_letters *dead_open(struct topic_store *, const char *topic,
                                const char *stage_name, const char *fallback);
 void dead_close(struct dead_letters *);
 
-/* 0, or -1. Not durable before dead_sync(). */
+/* 0, or -1; a full disk is no error here. Not durable before dead_sync(). */
 int dead_put(struct dead_letters *, const struct event *, struct slice why,
              struct err *);
 
