@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # dpp-deliver on a disk that is full: the retry store, and the dead letters.
-# shellcheck disable=SC2154,SC2030,SC2031 # set by helpers; each test is a subshell
+# shellcheck disable=SC2154,SC2030,SC2031 # helpers set them; tests are shells
 load helper
 load deliver
 
