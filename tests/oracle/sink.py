@@ -3,6 +3,8 @@
     D MS NAME FINGERPRINT   accepted with 2xx
     X MS NAME STATUS        refused on purpose
 
+MS is of the machine's monotonic clock: two records can be compared.
+
 Each is on disk (in the file, not synced) before the answer goes out, so that a
 delivery that its sender saw accepted is never missing from the record.
 """
@@ -58,10 +60,9 @@ class Sink:
         self.fail_status = a.fail_status
         self.delay = a.delay / 1000
         self.count = 0
-        self.started = time.monotonic()
 
     def take(self, head, body):
-        ms = int((time.monotonic() - self.started) * 1000)
+        ms = int(time.monotonic() * 1000)
         name = events.find_name(body) or events.find_name(head) or "?"
         self.count += 1
         if name != "?" and events.split(name)[0] == self.fail_key:

@@ -223,42 +223,43 @@ def drain(b):
           f"{b.balanced('dpp-deliver', False)} sinks")
 
 
-def rate_of(b, name, *options):
-    """Events a second of the keys that do not fail, all waiting in a topic."""
-    b.record.unlink(missing_ok=True)
-    url = b.sink("--delay", "4", *options)
-    start = time.monotonic()
-    row = b.row(name, f"dpp-consume -t in -g {name} -o beginning | "
-                f"dpp-deliver -j 32 -s {b.where}/{name}.retry {url}",
-                {"dpp-consume", "dpp-deliver"})
-    b.arrived(*(("--without-key", "k7") if options else ()))
-    lines = [int(line.split()[1]) for line in
-             b.record.read_text().splitlines()
-             if line.startswith("D") and "-k7-" not in line]
-    took = time.monotonic() - start
-    row.stop("dpp-consume")
-    span = (max(lines) - min(lines)) / 1000
-    print(f"{name}: {len(lines)} in {span:.2f} s (with the start {took:.2f} s)")
-    return len(lines) / span
-
-
 def failing_key(b):
-    """One key of 1,000 always fails; the others keep 90 % of the rate."""
+    """One key of 1,000 always fails; the others keep 90 % of the rate.
+
+    The endpoint's answers take so long that they set the rate, not the
+    processor; and both rows run side by side, so that what else the machine
+    does slows both."""
     b.a.keys = 1000
     front = b.row("listen", b.listen("-t in"), LISTEN)
     b.fed(b.feed("--connections", "64"))
     b.clean_end(front, "dpp-listen")
-    # The machine may be busy with something else during one of a pair.
-    for attempt in "1", "2", "3":
-        healthy = rate_of(b, "healthy" + attempt)
-        failing = rate_of(b, "failing" + attempt, "--fail-key", "k7")
-        b.verdict("--without-key", "k7", "--max-repeated", "0")
-        share = failing / healthy
-        print(f"{healthy:.0f} events/s, {failing:.0f} with a failing key: "
-              f"{100 * share:.0f} %")
-        if share >= 0.9:
-            return
-    raise Failure(f"only {100 * share:.0f} % of the rate, wanted are 90")
+    rows = []
+    for name, options in ("healthy", ()), ("failing", ("--fail-key", "k7")):
+        b.record = b.where / f"{name}.record"
+        url = b.sink("--delay", "40", *options)
+        rows.append((name, options, b.record, url))
+    started = [b.row(name, f"dpp-consume -t in -g {name} -o beginning | "
+                     f"dpp-deliver -j 32 -s {b.where}/{name}.retry {url}",
+                     {"dpp-consume", "dpp-deliver"})
+               for name, _, _, url in rows]
+    times = []
+    for name, options, b.record, _ in rows:
+        without = ("--without-key", "k7") if options else ()
+        b.arrived(*without)
+        b.verdict(*without, "--max-repeated", "0")
+        times.append([int(line.split()[1]) for line in
+                      b.record.read_text().splitlines()
+                      if line.startswith("D") and "-k7-" not in line])
+    for row in started:
+        row.stop("dpp-consume")
+    # While both ran.
+    start, end = max(map(min, times)), min(map(max, times))
+    healthy, failing = (sum(start <= t < end for t in ts) for ts in times)
+    share = failing / healthy
+    print(f"in {end - start} ms {healthy} events, {failing} with a failing "
+          f"key: {100 * share:.0f} %")
+    if share < 0.9:
+        raise Failure(f"only {100 * share:.0f} % of the rate, wanted are 90")
 
 
 ALL = {f.__name__: f for f in (deliver, supervised, intake, topic, jq, drain,
