@@ -1,3 +1,19 @@
+/* When to commit.
+ *
+ * A sync costs much the same for one request and for a hundred, and while one
+ * is under way another append would not become durable by it. So what comes
+ * meanwhile is gathered, and when the sync ends there are two ways:
+ *
+ *     at once    commit what is gathered, then answer those that are durable:
+ *                the disk works while answers are written and requests read,
+ *                and two halves of the clients take turns;
+ *     together   answer first, and give those clients a moment (a quarter of
+ *                the time that the sync took) to come back and share the next
+ *                sync: half as many syncs.
+ *
+ * Together is right where a sync takes longer than the work of one round; a
+ * round is answering and reading again, about twice the answering. A client
+ * that is alone never waits, for nothing is gathered when its sync ends. */
 #include "listen/shelves.h"
 
 #include <stdlib.h>
@@ -30,6 +46,8 @@ struct shelf {
     uint64_t since_us; /* of the last commit */
     uint64_t until_us; /* gather until then, or until … */
     size_t wanted;     /* … so many requests are there */
+    uint64_t round_us; /* to answer the last ones and read the next */
+    bool news;         /* more is durable: answer */
 
     struct topic_watch *watch; /* of the group, or NULL */
     size_t gathered_n;         /* requests */
@@ -44,6 +62,7 @@ struct shelves {
     uint64_t looked_us;
     struct shelf shelf[TOPICS];
     size_t n;
+    bool first_look;  /* at the connections, before any rest */
     uint64_t full_us; /* when the disk was full last; 0: it is not */
     struct buf line;
 };
@@ -178,21 +197,16 @@ static bool is_syncing(const struct shelf *f)
     return topic_writer_ticket(f->writer) > f->synced;
 }
 
-/* A sync costs much the same for one request and for a hundred. So while one is
- * under way, what comes is gathered: another append would not become durable
- * by it. And when it ends, those that are answered then have a moment to come
- * back and share the next one, a quarter of the time that the sync took. A
- * client that is alone never waits for that. */
 static bool is_due(const struct shelf *f)
 {
     return !is_syncing(f) &&
            (f->gathered_n >= f->wanted || clock_mono_us() >= f->until_us);
 }
 
-int shelves_take(struct shelves *s, struct desk *d, bool at_once, struct err *e)
+/* All that is queued, to the shelves. */
+static int gather(struct shelves *s, struct desk *d, struct err *e)
 {
     const struct route *r;
-    int later = 0;
 
     while ((r = desk_next(d)) != NULL) {
         struct shelf *f = find(s, r->topic);
@@ -207,6 +221,17 @@ int shelves_take(struct shelves *s, struct desk *d, bool at_once, struct err *e)
             return -1;
         }
     }
+    buf_shrink(&s->line, BATCH);
+    return 0;
+}
+
+int shelves_take(struct shelves *s, struct desk *d, bool at_once, struct err *e)
+{
+    int later = 0;
+
+    if (gather(s, d, e) < 0) {
+        return -1;
+    }
     for (size_t i = 0; i < s->n; i++) {
         struct shelf *f = &s->shelf[i];
         if (f->gathered == 0) {
@@ -218,14 +243,17 @@ int shelves_take(struct shelves *s, struct desk *d, bool at_once, struct err *e)
             return -1;
         }
     }
-    buf_shrink(&s->line, BATCH);
     return later;
 }
 
-unsigned shelves_rest(const struct shelves *s)
+unsigned shelves_rest(struct shelves *s)
 {
     unsigned rest = 0;
 
+    if (s->first_look) {
+        s->first_look = false;
+        return 0;
+    }
     for (size_t i = 0; i < s->n; i++) {
         const struct shelf *f = &s->shelf[i];
         const uint64_t now = clock_mono_us();
@@ -241,7 +269,7 @@ unsigned shelves_rest(const struct shelves *s)
     return rest;
 }
 
-static int synced(struct shelf *f, struct desk *d, struct err *e)
+static int synced(struct shelf *f, struct err *e)
 {
     const uint64_t before = f->synced;
 
@@ -252,13 +280,23 @@ static int synced(struct shelf *f, struct desk *d, struct err *e)
         return 0;
     }
     const uint64_t now = clock_mono_us();
-    const uint64_t wait = (now - f->since_us) / 4;
-    f->until_us = now + (wait < GATHER_US ? wait : GATHER_US);
+    const uint64_t quarter = (now - f->since_us) / 4;
+    const uint64_t wait = quarter < GATHER_US ? quarter : GATHER_US;
+    f->until_us = wait > f->round_us ? now + wait : now;
     f->wanted = f->committed_n + f->gathered_n;
-    if (f->watch == NULL) {
-        desk_done(d, f, f->synced);
-    }
+    f->news = true;
     return 0;
+}
+
+static void answer(struct shelves *s, struct shelf *f, struct desk *d)
+{
+    f->news = false;
+    if (f->watch == NULL) {
+        const uint64_t start = clock_mono_us();
+        desk_done(d, f, f->synced);
+        f->round_us = 2 * (clock_mono_us() - start);
+        s->first_look = true;
+    }
 }
 
 static int passed(struct shelf *f, struct desk *d, struct err *e)
@@ -279,16 +317,35 @@ static int passed(struct shelf *f, struct desk *d, struct err *e)
     return 0;
 }
 
+/* What is durable is answered even if the next commit fails. */
+static int durable(struct shelves *s, struct desk *d, const struct pollfd *fds,
+                   size_t n, struct err *e)
+{
+    bool news = false;
+
+    for (size_t i = 0; i < s->n && i < n; i++) {
+        if (fds[i].revents != 0 && synced(&s->shelf[i], e) < 0) {
+            return -1;
+        }
+        news |= s->shelf[i].news;
+    }
+    const int rc = news ? shelves_take(s, d, false, e) : 0;
+    for (size_t i = 0; news && i < s->n; i++) {
+        if (s->shelf[i].news) {
+            answer(s, &s->shelf[i], d);
+        }
+    }
+    return rc < 0 ? -1 : 0;
+}
+
 int shelves_woken(struct shelves *s, struct desk *d, const struct pollfd *fds,
                   size_t n, struct err *e)
 {
     const uint64_t now = s->group != NULL ? clock_mono_us() : 0;
     const bool look = now - s->looked_us >= LOOK_US && s->group != NULL;
 
-    for (size_t i = 0; i < s->n && i < n; i++) {
-        if (fds[i].revents != 0 && synced(&s->shelf[i], d, e) < 0) {
-            return -1;
-        }
+    if (durable(s, d, fds, n, e) < 0) {
+        return -1;
     }
     for (size_t i = 0; s->group != NULL && i < s->n; i++) {
         const bool told = s->n + i < n && fds[s->n + i].revents != 0;

@@ -30,7 +30,7 @@ int shelves_take(struct shelves *, struct desk *, bool at_once, struct err *);
 
 /* How long the connections may be left alone, in µs: what comes meanwhile could
  * not be committed. */
-unsigned shelves_rest(const struct shelves *);
+unsigned shelves_rest(struct shelves *);
 
 /* Answer what is durable, or passed: with the descriptors below as they were
  * polled, at least once a second. */

@@ -138,6 +138,20 @@ static int write_again(const struct syncer *s, uint64_t from,
     return rc;
 }
 
+/* The own program, of what it has not been told yet. With s->lead held. */
+static void ring(struct syncer *s)
+{
+    const uint64_t one = 1;
+    struct mark now;
+
+    shared_synced(s->shared, &now);
+    if (s->wanted &&
+        (now.serial != s->told.serial || now.byte != s->told.byte)) {
+        s->told = now;
+        (void)!write(s->event, &one, sizeof one);
+    }
+}
+
 /* Not before the lock is free: who is woken to lead next would find it taken,
  * and sleep on. */
 static void tell_all(struct syncer *s)
@@ -146,6 +160,7 @@ static void tell_all(struct syncer *s)
         return;
     }
     s->news = false;
+    ring(s);
     state_wake(s->shared->state);
     /* inotify tells the readers; a failure only costs them time. */
     (void)!pwrite(s->shared->wake, "", 1, 0);
@@ -278,8 +293,9 @@ void syncer_leave(struct syncer *s)
 }
 
 /* Wait while more is being appended: at most half of what a sync takes, in
- * pauses that double, so that a lone append loses little and a row of them
- * costs one sync, not two. Called with m held, and returns so. */
+ * pauses that double, so that a row of appends costs one sync, not two. Only
+ * after a sync that others came during: whoever appends, waits, and appends
+ * again would just lose the time. Called with m held, and returns so. */
 static void gather(struct syncer *s)
 {
     const uint64_t half = atomic_load(&s->took_us) / 2;
@@ -301,51 +317,48 @@ static void gather(struct syncer *s)
              left > 0);
 }
 
-static void ring(const struct syncer *s)
-{
-    const uint64_t one = 1;
-
-    (void)!write(s->event, &one, sizeof one);
-}
-
 /* Called with m held, and returns so. False: it cannot go on. */
-static bool serve(struct syncer *s, struct mark *told)
+static bool serve(struct syncer *s, struct mark *reached)
 {
-    gather(s);
+    if (s->row) {
+        gather(s);
+    }
     const uint64_t serial = s->want_serial;
     const uint64_t byte = s->want_byte;
     const uint64_t failures = s->failures;
     struct err ignored;
-    struct mark now;
 
     (void)pthread_mutex_unlock(&s->m);
     const int rc = syncer_step(s, serial, byte, failures, &ignored);
-    shared_synced(s->shared, &now);
-    if (rc < 0 || now.serial != told->serial || now.byte != told->byte) {
-        *told = now;
-        ring(s);
+    shared_synced(s->shared, reached);
+    (void)pthread_mutex_lock(&s->lead);
+    if (rc < 0) {
+        s->told = (struct mark){0};
     }
+    ring(s);
+    (void)pthread_mutex_unlock(&s->lead);
     (void)pthread_mutex_lock(&s->m);
+    s->row = s->want_serial != serial || s->want_byte != byte;
     return rc >= 0;
 }
 
-static bool idle(const struct syncer *s, const struct mark *told)
+static bool idle(const struct syncer *s, const struct mark *reached)
 {
-    return mark_covers(told, s->want_serial, s->want_byte);
+    return mark_covers(reached, s->want_serial, s->want_byte);
 }
 
 static void *run(void *arg)
 {
     struct syncer *s = arg;
-    struct mark told = {0};
+    struct mark reached = {0};
 
     /* Pauses of the length that is asked for. */
     (void)prctl(PR_SET_TIMERSLACK, 1000UL);
     (void)pthread_mutex_lock(&s->m);
     while (!s->stop) {
-        if (idle(s, &told)) {
+        if (idle(s, &reached)) {
             (void)pthread_cond_wait(&s->changed, &s->m);
-        } else if (!serve(s, &told)) {
+        } else if (!serve(s, &reached)) {
             break;
         }
     }

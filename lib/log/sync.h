@@ -17,11 +17,13 @@
 struct syncer {
     struct shared *shared;
     /* Held by whoever in this process leads or tries to: the sync lock belongs
-     * to the descriptor, and that to both threads. Guards fd and serial. */
+     * to the descriptor, and that to both threads. Guards what follows, up to
+     * the other one. */
     pthread_mutex_t lead;
     int fd; /* of the segment `serial`, own copy */
     uint64_t serial;
-    bool news;                /* of the sync cell, to be told */
+    bool news;                /* of the sync cell, to be told to others … */
+    struct mark told;         /* … and what the own program was told */
     _Atomic uint64_t took_us; /* the last sync */
 
     pthread_mutex_t m; /* guards what follows */
@@ -30,6 +32,7 @@ struct syncer {
     uint64_t want_byte;
     uint64_t
         failures; /* what the state said before the first unsynced append */
+    bool row;     /* appends came during the last sync */
     bool stop;
 
     pthread_t thread;
