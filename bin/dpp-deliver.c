@@ -10,6 +10,7 @@ static struct deliver_conf conf = {.target = {.method = "POST"},
                                    .give_up_ms = 72ULL * 3600 * 1000};
 static struct opt_list headers;
 static const char *retry = "5s,30s,2m,10m,1h*";
+static const char *rate;
 static bool dry;
 static struct sink_ops ops;
 
@@ -32,6 +33,8 @@ static const struct opt table[] = {
      OPT_STRING, &conf.dir, 0, 0},
     {'n', "dry-run", NULL, "dry run: show the requests, send nothing", OPT_FLAG,
      &dry, 0, 0},
+    {0, "rate", "N[/s|/m|/h]", "at most so many requests in that time",
+     OPT_STRING, &rate, 0, 0},
     {0, "timeout", "TIME", "of one request in all (30s)", OPT_DURATION,
      &conf.timeout_ms, 1, 3600ULL * 1000},
     {0, "inline", "TIME", "how long a key may fail before it is parked (5s)",
@@ -51,7 +54,8 @@ static int setup(void *ctx, int argc, char **argv, struct err *e)
                                    "https://example.org/hook (or -h)"
                                  : "one URL only");
     }
-    if (schedule_parse(&conf.schedule, retry, e) < 0) {
+    if (schedule_parse(&conf.schedule, retry, e) < 0 ||
+        (rate != NULL && rate_parse(&conf.rate, rate, e) < 0)) {
         return -1;
     }
     conf.target.url = argv[0];

@@ -73,6 +73,7 @@ static int open_client(struct deliver *d, struct err *e)
         d->idle[i] = &d->flight[i];
     }
     endpoint_init(&d->endpoint, d->target->name, n);
+    d->rate = d->conf->rate;
     return 0;
 }
 

@@ -67,6 +67,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "deliver/rate.h"
 #include "deliver/schedule.h"
 #include "deliver/target.h"
 #include "stage/sink.h"
@@ -83,6 +84,7 @@ struct deliver_conf {
     uint64_t inline_ms;
     uint64_t give_up_ms;
     struct schedule schedule;
+    struct rate rate; /* as parsed, full */
 };
 
 struct deliver *deliver_new(void);

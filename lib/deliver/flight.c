@@ -353,6 +353,7 @@ static int start(struct deliver *d, struct flight *f, struct err *e)
     }
     f->busy = true;
     f->probe = endpoint_sent(&d->endpoint);
+    rate_sent(&d->rate, clock_mono_us());
     d->parked_flights += f->parked != NULL;
     const struct http_request q = {.method = d->target->method,
                                    .url = f->request.url,
@@ -370,7 +371,8 @@ static int start_all(struct deliver *d, size_t *started, struct err *e)
         const size_t busy = http_client_busy(d->client);
         const uint64_t now = clock_mono_us();
         if (busy == d->conf->requests || waits_no_more(d, now) ||
-            !endpoint_ready(&d->endpoint, busy, now)) {
+            !endpoint_ready(&d->endpoint, busy, now) ||
+            now < rate_next_us(&d->rate)) {
             return 0;
         }
         struct flight *f = take_flight(d);

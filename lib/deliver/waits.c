@@ -13,9 +13,11 @@
 
 enum { MS = 1000, LONGEST_MS = 60000 };
 
+/* Our own slowness is not the endpoint's: it has its time behind the request
+ * that --rate lets leave next. */
 static uint64_t patience_us(const struct deliver *d)
 {
-    return d->progress_us + DELIVER_PATIENCE_US;
+    return d->progress_us + DELIVER_PATIENCE_US + d->rate.every_ns / MS;
 }
 
 bool waits_no_more(const struct deliver *d, uint64_t now)
@@ -92,6 +94,10 @@ static void sooner_due(const struct deliver *d, int *timeout_ms, uint64_t now)
     if (d->endpoint.stopped_us > 0 || waits_no_more(d, now) ||
         !endpoint_ready(&d->endpoint, http_client_busy(d->client), now)) {
         return; /* an answer comes first */
+    }
+    if (now < rate_next_us(&d->rate)) {
+        sooner(timeout_ms, rate_next_us(&d->rate), now);
+        return;
     }
     if (lane != NULL) {
         sooner(timeout_ms, lane->at, clock);

@@ -33,6 +33,7 @@ struct deliver {
     struct target *target;
     struct http_client *client;
     struct endpoint endpoint;
+    struct rate rate;
     struct lanes lanes;
     struct store *store;
     struct pending marks;

@@ -282,7 +282,9 @@ teardown() {
         "http://{id}.example/" "http://h/{id" "http://h/}" "http://h/{secret}" \
         "-H X http://h/" "-H X:{ http://h/" "-H Content-Length:1 http://h/" \
         "-H X:{secret} http://h/" "-k s3cret http://h/" "-j 0 http://h/" \
-        "--retry x http://h/" "--retry 0s http://h/" "--method GET http://h/" \
+        "--retry x http://h/" "--retry 0s http://h/" "--rate 0 http://h/" \
+        "--rate 5/x http://h/" "--rate x http://h/" \
+        "--rate 99999999999999999999 http://h/" "--method GET http://h/" \
         "-k fd:9 -H Authorization:x http://h/"; do
         # shellcheck disable=SC2086 # words
         run dpp-deliver -s "$T/retry" $a </dev/null

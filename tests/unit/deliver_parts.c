@@ -1,5 +1,5 @@
 /* The small parts of delivery: answers, the schedule, Retry-After, the heap of
- * times, held marks, lanes, the endpoint's health. */
+ * times, held marks, lanes, the endpoint's health, rates. */
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -10,6 +10,7 @@
 #include "deliver/endpoint.h"
 #include "deliver/lane.h"
 #include "deliver/pending.h"
+#include "deliver/rate.h"
 #include "deliver/schedule.h"
 #include "http/client.h"
 #include "unit.h"
@@ -356,6 +357,42 @@ static void endpoint(void)
                "behind it all goes on");
 }
 
+static void rates(void)
+{
+    static const char *const bad[] = {"",    "0",     "/s",   "-1/s",
+                                      "1/d", "1.5/s", "1/s ", "1000001"};
+    struct rate r = {0};
+    struct err e;
+    uint64_t t = 1000 * (uint64_t)S;
+    bool good = true;
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        good =
+            good && rate_parse(&r, bad[i], &e) < 0 && e.status == STATUS_USAGE;
+    }
+    unit_check(good, "what is no rate is refused");
+    rate_sent(&r, t);
+    unit_check(rate_next_us(&r) == 0, "without a rate all may leave");
+    good = good && rate_parse(&r, "100/s", &e) == 0;
+    size_t sent = 0;
+    for (const uint64_t end = t + 10 * S; t < end; t += 1000) {
+        for (; t >= rate_next_us(&r) && sent < 5000; sent++) {
+            rate_sent(&r, t);
+        }
+        good = good && sent <= 10 + (t - (end - 10 * S)) / 10000;
+    }
+    unit_check(good && sent >= 1000 && sent <= 1010,
+               "100/s is 10 at once and 100 a second: %zu in 10 s", sent);
+    t += 3600 * (uint64_t)S;
+    for (sent = 0; t >= rate_next_us(&r); sent++) {
+        rate_sent(&r, t);
+    }
+    unit_check(sent == 10, "a pause saves up no more than that: %zu", sent);
+    good = rate_parse(&r, "2/m", &e) == 0;
+    rate_sent(&r, t);
+    unit_check(good && rate_next_us(&r) == t + 30 * S, "2/m is one each 30 s");
+}
+
 int main(void)
 {
     answers();
@@ -367,5 +404,6 @@ int main(void)
     lanes();
     records();
     endpoint();
+    rates();
     return unit_end();
 }
