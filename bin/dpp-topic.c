@@ -74,6 +74,9 @@ static int verb_show(struct call *c)
     if (i.conf.retain_ms > 0) {
         (void)printf("retain-time  %" PRIu64 "ms\n", i.conf.retain_ms);
     }
+    if (i.conf.retain_bytes > 0 || i.conf.retain_ms > 0) {
+        (void)printf("group-expiry %" PRIu64 "ms\n", i.conf.group_expiry_ms);
+    }
     return 0;
 }
 
@@ -254,6 +257,9 @@ int main(int argc, char **argv)
          &o.conf.retain_bytes, 1, 0},
         {0, "retain-time", "DUR", "create: keep at least this long",
          OPT_DURATION, &o.conf.retain_ms, 1, 0},
+        {0, "group-expiry", "DUR",
+         "create: how long a group that does not run is waited for (7d)",
+         OPT_DURATION, &o.conf.group_expiry_ms, 1, 100ULL * 365 * 86400 * 1000},
         {'g', "group", "GROUP", "reset: this group", OPT_STRING, &o.group, 0,
          0},
         {'o', "from", "FROM", "reset: beginning, end, N, -N or a time",
@@ -267,7 +273,7 @@ int main(int argc, char **argv)
                     "[-b BROKER] lag [TOPIC]\n"
                     "[-b BROKER] verify [TOPIC]\n"
                     "[-b BROKER] create [-p N] [--retain-bytes SIZE] "
-                    "[--retain-time DUR] TOPIC\n"
+                    "[--retain-time DUR] [--group-expiry DUR] TOPIC\n"
                     "[-b BROKER] reset -g GROUP [-o FROM] TOPIC\n"
                     "[-b BROKER] rm TOPIC",
         .about = "Look after topics.",

@@ -16,7 +16,7 @@
 struct err;
 struct log;
 
-enum { LOG_NAME_MAX = 200 };
+enum { LOG_NAME_MAX = 200, LOG_GROUP_EXPIRY_MS = 7 * 24 * 3600 * 1000 };
 
 /* Makes the directory where it is missing; refuses a network file system and
  * a VERSION it does not know. */
@@ -29,7 +29,9 @@ struct log_topic {
     char id[33];         /* random, new with each creation */
     uint32_t partitions; /* at least 1 */
     uint64_t retain_bytes;
-    uint64_t retain_ms; /* 0: for ever */
+    uint64_t retain_ms;       /* 0: for ever */
+    uint64_t group_expiry_ms; /* retention waits so long for a group that has no
+                                 member; 0: as usual, a week */
 };
 
 struct log_stat {
@@ -45,7 +47,7 @@ struct log_names {
 };
 void log_names_release(struct log_names *);
 
-/* partitions, retain_* from *t; id is made. 78 where it exists. */
+/* All but the id, which is made, from *t. 78 where it exists. */
 int log_topic_create(struct log *, const char *topic, struct log_topic *,
                      struct err *);
 

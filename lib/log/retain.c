@@ -1,7 +1,7 @@
 /* A group is live while it has a member, or while its file changed within the
- * last week; what it has not read stays, however full the disk is. Read is
- * meant by record: a partition without news has an old position and holds
- * nothing back if no record of it is in the segment. */
+ * topic's group_expiry_ms; what it has not read stays, however full the disk
+ * is. Read is meant by record: a partition without news has an old position and
+ * holds nothing back if no record of it is in the segment. */
 #include "log/retain.h"
 
 #include <inttypes.h>
@@ -19,8 +19,6 @@
 #include "log/lock.h"
 #include "log/names.h"
 #include "log/shared.h"
-
-static const uint64_t GROUP_EXPIRY_MS = 7ULL * 24 * 60 * 60 * 1000;
 
 static bool has_member(const struct shared *s, const char *group)
 {
@@ -43,9 +41,11 @@ static bool has_member(const struct shared *s, const char *group)
 static bool is_live(const struct shared *s, const char *group,
                     const struct stat *st)
 {
-    const uint64_t changed = (uint64_t)st->st_mtim.tv_sec * 1000;
+    const uint64_t changed = (uint64_t)st->st_mtim.tv_sec * 1000 +
+                             (uint64_t)st->st_mtim.tv_nsec / 1000000;
 
-    return changed + GROUP_EXPIRY_MS > clock_wall_ms() || has_member(s, group);
+    return changed + s->meta.group_expiry_ms > clock_wall_ms() ||
+           has_member(s, group);
 }
 
 /* What each partition's slowest live group has read: every record below it.

@@ -25,8 +25,9 @@ static char *meta_text(const struct log_topic *t)
 {
     return mem_printf("{\"id\":\"%s\",\"partitions\":%" PRIu32
                       ",\"retain_bytes\":%" PRIu64 ",\"retain_ms\":%" PRIu64
-                      "}\n",
-                      t->id, t->partitions, t->retain_bytes, t->retain_ms);
+                      ",\"group_expiry_ms\":%" PRIu64 "}\n",
+                      t->id, t->partitions, t->retain_bytes, t->retain_ms,
+                      t->group_expiry_ms);
 }
 
 static bool meta_parse(struct slice text, struct log_topic *t)
@@ -36,19 +37,21 @@ static bool meta_parse(struct slice text, struct log_topic *t)
     json_int_t partitions = 0;
     json_int_t bytes = 0;
     json_int_t ms = 0;
-    const bool good = json_unpack(j, "{s:s,s:I,s:I,s:I}", "id", &id,
-                                  "partitions", &partitions, "retain_bytes",
-                                  &bytes, "retain_ms", &ms) == 0 &&
-                      strlen(id) == sizeof t->id - 1 &&
-                      strspn(id, "0123456789abcdef") == sizeof t->id - 1 &&
-                      partitions > 0 && partitions <= UINT32_MAX &&
-                      bytes >= 0 && ms >= 0;
+    json_int_t expiry = LOG_GROUP_EXPIRY_MS;
+    const bool good =
+        json_unpack(j, "{s:s,s:I,s:I,s:I,s?I}", "id", &id, "partitions",
+                    &partitions, "retain_bytes", &bytes, "retain_ms", &ms,
+                    "group_expiry_ms", &expiry) == 0 &&
+        strlen(id) == sizeof t->id - 1 &&
+        strspn(id, "0123456789abcdef") == sizeof t->id - 1 && partitions > 0 &&
+        partitions <= UINT32_MAX && bytes >= 0 && ms >= 0 && expiry > 0;
 
     if (good) {
         memcpy(t->id, id, sizeof t->id);
         t->partitions = (uint32_t)partitions;
         t->retain_bytes = (uint64_t)bytes;
         t->retain_ms = (uint64_t)ms;
+        t->group_expiry_ms = (uint64_t)expiry;
     }
     json_decref(j);
     return good;
@@ -134,6 +137,9 @@ int log_topic_create(struct log *log, const char *topic, struct log_topic *t,
         return err_set(e, STATUS_CONFIG,
                        "topic \"%s\": a topic has 1 to %d partitions", topic,
                        PARTITIONS_MAX);
+    }
+    if (t->group_expiry_ms == 0) {
+        t->group_expiry_ms = LOG_GROUP_EXPIRY_MS;
     }
     switch (log_topic_load(log, topic, &there, e)) {
     case 0:

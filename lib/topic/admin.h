@@ -11,6 +11,7 @@ struct topic_conf {
     uint64_t partitions;
     uint64_t retain_bytes; /* 0: no limit */
     uint64_t retain_ms;
+    uint64_t group_expiry_ms; /* of groups without a member; 0: a week */
 };
 
 struct topic_info {

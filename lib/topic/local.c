@@ -82,7 +82,7 @@ static int show(struct topic_store *base, const char *topic,
         return -1;
     }
     *info = (struct topic_info){
-        .conf = {t.partitions, t.retain_bytes, t.retain_ms},
+        .conf = {t.partitions, t.retain_bytes, t.retain_ms, t.group_expiry_ms},
         .begin = stat.begin,
         .end = stat.end,
         .bytes = stat.bytes,
@@ -116,7 +116,8 @@ static int create(struct topic_store *base, const char *topic,
     struct local_store *s = (struct local_store *)base;
     struct log_topic t = {.partitions = (uint32_t)conf->partitions,
                           .retain_bytes = conf->retain_bytes,
-                          .retain_ms = conf->retain_ms};
+                          .retain_ms = conf->retain_ms,
+                          .group_expiry_ms = conf->group_expiry_ms};
 
     return log_topic_create(s->log, topic, &t, e);
 }

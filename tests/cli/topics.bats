@@ -205,6 +205,31 @@ events() {
     is "$status" 69
 }
 
+@test "a group that does not run holds back what it has not read for --group-expiry, and no longer" {
+    export DPP_LOG_SEGMENT=64K
+    run -64 dpp-topic create --group-expiry 0s kept
+    dpp-topic create --retain-bytes 128K kept
+    dpp-topic create --retain-bytes 128K --group-expiry 1ms let
+    for t in kept let; do
+        events 10 | dpp-produce -t "$t"
+        dpp-consume -t "$t" -g g -m 5 | dpp-produce -t out
+        events 9000 | dpp-produce -t "$t"
+    done
+    run -0 dpp-topic show kept
+    has "$output" "group-expiry 604800000ms"
+    has "$output" "offsets      0 to 9010"
+    run -0 dpp-topic show let
+    has "$output" "group-expiry 1ms"
+    has_not "$output" "offsets      0 to"
+    run -78 bash -c "dpp-consume -t let -g g -e | dpp-produce -t out
+        exit \${PIPESTATUS[0]}"
+    has "$output" "expired"
+    dpp-topic reset -g g let
+    dpp-consume -t let -g g -e | dpp-produce -t out
+    dpp-consume -t kept -g g -e | dpp-produce -t all
+    is "$(dpp-consume -t all -e | wc -l)" 9005
+}
+
 @test "closed standard descriptors are no files of ours" {
     events 3 | dpp-produce -t t
     dpp-consume -t t -e >out 2>&-
