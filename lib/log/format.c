@@ -1,8 +1,7 @@
 #include "log/format.h"
 
-#include <endian.h>
-
 #include "base/crc.h"
+#include "log/little.h"
 
 /* Places in a batch's head. */
 enum {
@@ -24,45 +23,6 @@ enum {
 enum { HEAD_MAX = FORMAT_HEAD + (1 << 16) + (1 << 17) };
 
 static const char MAGIC[8] = "dpplog1\n";
-
-static void put16(char *p, uint16_t v)
-{
-    v = htole16(v);
-    memcpy(p, &v, sizeof v);
-}
-
-static void put32(char *p, uint32_t v)
-{
-    v = htole32(v);
-    memcpy(p, &v, sizeof v);
-}
-
-static void put64(char *p, uint64_t v)
-{
-    v = htole64(v);
-    memcpy(p, &v, sizeof v);
-}
-
-static uint16_t get16(const char *p)
-{
-    uint16_t v;
-    memcpy(&v, p, sizeof v);
-    return le16toh(v);
-}
-
-static uint32_t get32(const char *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return le32toh(v);
-}
-
-static uint64_t get64(const char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return le64toh(v);
-}
 
 /* Layout: magic 8, base 8, serial 8, tag 8, made 8, topic 16, spare 4, CRC 4.
  * The id's 32 hex digits are kept as 16 bytes. */

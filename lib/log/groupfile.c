@@ -2,7 +2,6 @@
  * each, little-endian; zeros to 512. The CRC covers all but itself. */
 #include "log/groupfile.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "log/little.h"
 
 enum {
     SEQ = 8,
@@ -37,32 +37,6 @@ void group_positions_release(struct positions_of_group *g)
 static size_t slot_size(uint32_t n)
 {
     return (HEAD + 8 * (size_t)n + SECTOR - 1) / SECTOR * SECTOR;
-}
-
-static void put64(char *p, uint64_t v)
-{
-    v = htole64(v);
-    memcpy(p, &v, sizeof v);
-}
-
-static uint64_t get64(const char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return le64toh(v);
-}
-
-static void put32(char *p, uint32_t v)
-{
-    v = htole32(v);
-    memcpy(p, &v, sizeof v);
-}
-
-static uint32_t get32(const char *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return le32toh(v);
 }
 
 static uint32_t crc_of(const char *slot, uint32_t n)

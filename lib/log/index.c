@@ -2,7 +2,6 @@
  * points; CRC-32C of all that, zeros to 8. */
 #include "log/index.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "log/little.h"
 
 enum { HEAD = 40, STEP = 65536, FILE_MAX = 1 << 28 };
 
@@ -29,33 +29,26 @@ void index_release(struct index *x)
     *x = (struct index){0};
 }
 
-static void put64(struct buf *b, uint64_t v)
+static void add64(struct buf *b, uint64_t v)
 {
-    v = htole64(v);
-    buf_append(b, &v, sizeof v);
-}
-
-static uint64_t get64(const char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return le64toh(v);
+    put64(buf_reserve(b, sizeof v), v);
+    b->n += sizeof v;
 }
 
 static void encode(const struct index *x, const struct segment *s,
                    uint64_t next, struct buf *out)
 {
     buf_append(out, MAGIC, sizeof MAGIC);
-    put64(out, s->head.tag);
-    put64(out, next);
-    put64(out, x->end);
-    put64(out, x->n);
+    add64(out, s->head.tag);
+    add64(out, next);
+    add64(out, x->end);
+    add64(out, x->n);
     for (size_t i = 0; i < x->n; i++) {
-        put64(out, x->point[i].offset);
-        put64(out, x->point[i].byte);
-        put64(out, x->point[i].time_ms);
+        add64(out, x->point[i].offset);
+        add64(out, x->point[i].byte);
+        add64(out, x->point[i].time_ms);
     }
-    put64(out, crc32c(0, out->p, out->n));
+    add64(out, crc32c(0, out->p, out->n));
 }
 
 static bool decode(struct index *x, const struct segment *s, uint64_t next,

@@ -19,7 +19,6 @@
  * without a boot id until the end. */
 #include "log/recover.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,6 +28,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/msg.h"
+#include "log/little.h"
 #include "log/shared.h"
 
 struct survey {
@@ -97,11 +97,10 @@ static void survey_batches(const struct segment *seg, struct survey *v)
 /* Good heads behind the first bad byte: they tell what was synced before. */
 static void survey_rest(const struct segment *seg, struct survey *v)
 {
-    const uint64_t tag = htole64(seg->head.tag);
     struct batch b;
 
     for (uint64_t at = v->end.byte + 8; at + FORMAT_HEAD <= seg->len; at += 8) {
-        if (memcmp(seg->map + at, &tag, 8) == 0 &&
+        if (get64(seg->map + at) == seg->head.tag &&
             batch_read(seg->map + at, seg->len - at, at, seg->head.tag, &b) ==
                 1) {
             v->proof = max(v->proof, b.synced);

@@ -1,7 +1,6 @@
 /* Every byte of a topic, without changing anything but what opening it does
  * anyway (a torn tail is cut). Where a batch is damaged the walk goes on at the
  * next good head: the damage behind it shall be known as well. */
-#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "log/little.h"
 #include "log/shared.h"
 
 struct verify {
@@ -57,11 +57,10 @@ static const char *look(const struct verify *v, const struct segment *s,
 static uint64_t resume(const struct segment *s, uint64_t at, uint64_t limit,
                        uint64_t *offset)
 {
-    const uint64_t tag = htole64(s->head.tag);
     struct batch b;
 
     for (at += 8; at + FORMAT_HEAD <= limit; at += 8) {
-        if (memcmp(s->map + at, &tag, sizeof tag) == 0 &&
+        if (get64(s->map + at) == s->head.tag &&
             batch_read(s->map + at, limit - at, at, s->head.tag, &b) == 1) {
             *offset = b.base;
             return at;
