@@ -208,7 +208,7 @@ int filter_main(const struct stage_program *program,
         intake_init(&f.in, STDIN_FILENO, f.stage.max_event);
         rc = ops->open(ctx, &e);
         if (rc == 0) {
-            rc = run(&f, &e);
+            rc = stage_verdict(&f.stage, run(&f, &e), &e);
         }
         ops->close(ctx);
     }

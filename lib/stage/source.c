@@ -484,11 +484,7 @@ int source_main(const struct stage_program *program,
         s.piped = fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode);
         (void)stage_nonblock(STDOUT_FILENO);
         caution_init(&s.caution);
-        rc = run(&s, &e);
-        if (rc < 0 && e.status == STATUS_NEIGHBOUR && s.total == 0 &&
-            stage_asked(&s.stage)) {
-            rc = 0; /* those behind us were asked too: nothing was taken */
-        }
+        rc = stage_verdict(&s.stage, run(&s, &e), &e);
         ops->close(ctx);
     }
     caution_release(&s.caution);

@@ -84,10 +84,13 @@ void stage_ready(struct stage *);
 int stage_wait(struct stage *, struct pollfd *fds, size_t n, int timeout_ms,
                struct err *);
 
-/* Has a signal asked it to end? Also one that nobody has looked at yet. When
- * the first did; only if one has. */
-bool stage_asked(struct stage *);
+/* When the first signal asked it to end; only if one has. */
 uint64_t stage_asked_us(const struct stage *);
+
+/* What a source or filter makes of the end of its loop: rc, or 0 if a neighbour
+ * has gone that was asked to end as this stage was, before it took anything.
+ * While the program is still open. */
+int stage_verdict(struct stage *, int rc, const struct err *);
 
 /* Says the error (if rc < 0), checks standard output, returns the status. */
 int stage_end(struct stage *, int rc, struct err *);

@@ -5,6 +5,7 @@ it is told to stop; what runs in it is found in /proc, below the loop's shell.
 """
 import os
 import random
+import select
 import signal
 import subprocess
 import time
@@ -153,9 +154,18 @@ class Killer:
         name = self.rnd.choice(sorted({n for _, n in there}))
         pid = self.rnd.choice([p for p, n in there if n == name])
         try:
-            os.kill(pid, signal.SIGKILL)
+            fd = os.pidfd_open(pid)
         except ProcessLookupError:
             return False
+        try:
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+            # On a busy machine, or within a sync, it dies later: whoever looks
+            # for what is there would still find it.
+            select.select([fd], [], [])
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(fd)
         self.kills[name] += 1
         if self.say:
             self.say(f"kill -9 {name} ({pid})")
