@@ -22,3 +22,12 @@ teardown() { common_teardown; }
         }
     done
 }
+
+@test "the figures of dpp-kafka(7) are those of README" {
+    cd "$ROOT"
+    grep -oE '[0-9]+,[0-9]{3}|[0-9.]+ GB/s' man/man7/dpp-kafka.7 >"$T/figures"
+    is "$(wc -l <"$T/figures")" 5
+    while read -r figure; do
+        has "$(cat README.md)" "$figure"
+    done <"$T/figures"
+}
