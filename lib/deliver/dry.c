@@ -135,16 +135,6 @@ static int work(void *ctx, const struct pollfd *fds, size_t n, struct err *e)
     return flush(ctx, e);
 }
 
-static size_t list_fds(void *ctx, struct pollfd *fds, size_t max,
-                       int *timeout_ms)
-{
-    (void)ctx;
-    (void)fds;
-    (void)max;
-    (void)timeout_ms;
-    return 0;
-}
-
 static void close_all(void *ctx)
 {
     struct deliver *d = ctx;
@@ -159,6 +149,5 @@ const struct sink_ops deliver_dry = {
     .dead = take_dead,
     .mark = take_mark,
     .work = work,
-    .fds = list_fds,
     .close = close_all,
 };

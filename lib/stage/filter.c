@@ -197,12 +197,6 @@ int filter_main(const struct stage_program *program,
     struct err e = {0};
     int rc = stage_begin(&f.stage, program, ctx, argc, argv, NULL, true, &e);
 
-    if (rc == 0 && isatty(STDIN_FILENO)) {
-        rc = err_set(&e, STATUS_USAGE,
-                     "standard input is a terminal; put it into a pipe: "
-                     "dpp-consume -t TOPIC | %s … (try -h)",
-                     program->name);
-    }
     if (rc == 0) {
         (void)stage_nonblock(STDOUT_FILENO);
         intake_init(&f.in, STDIN_FILENO, f.stage.max_event);

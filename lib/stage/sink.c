@@ -265,7 +265,7 @@ static int turn(struct sink *s, struct err *e)
     if (s->back.out.n > 0) {
         fds[2].events |= POLLOUT;
     }
-    if (s->open) {
+    if (s->open && s->ops->fds != NULL) {
         n += s->ops->fds(s->ctx, fds + 3, STAGE_FDS - 3, &timeout_ms);
     }
     if (more) {
@@ -320,12 +320,6 @@ int sink_main(const struct stage_program *program, const struct sink_ops *ops,
 
     back_init(&s.back);
     int rc = stage_begin(&s.stage, program, ctx, argc, argv, NULL, true, &e);
-    if (rc == 0 && isatty(STDIN_FILENO)) {
-        rc = err_set(&e, STATUS_USAGE,
-                     "standard input is a terminal; put it into a pipe: "
-                     "dpp-consume -t TOPIC | %s … (try -h)",
-                     program->name);
-    }
     if (rc == 0) {
         intake_init(&s.in, STDIN_FILENO, s.stage.max_event);
         s.in.raw = program->raw != NULL && *program->raw;

@@ -38,7 +38,7 @@ struct sink_ops {
     /* After each bout of input and after each wait: go on with the work. */
     int (*work)(void *ctx, const struct pollfd *, size_t n, struct err *);
 
-    /* Descriptors to wait for, and a timeout to lower. */
+    /* Descriptors to wait for, and a timeout to lower. May be NULL. */
     size_t (*fds)(void *ctx, struct pollfd *, size_t max, int *timeout_ms);
 
     /* True while no more input can be taken. May be NULL. */

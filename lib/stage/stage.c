@@ -18,7 +18,7 @@
 
 enum { STATS_EVERY_US = 10 * 1000 * 1000 };
 
-static int open_signals(struct stage *s, bool ignore_int, struct err *e)
+static int open_signals(struct stage *s, bool takes_input, struct err *e)
 {
     sigset_t set;
 
@@ -29,8 +29,8 @@ static int open_signals(struct stage *s, bool ignore_int, struct err *e)
     (void)signal(SIGPIPE, SIG_IGN);
     struct sigaction old;
     (void)sigaction(SIGINT, NULL, &old);
-    s->ignore_int = ignore_int;
-    if (ignore_int && s->program->stopping == NULL) {
+    s->takes_input = takes_input;
+    if (takes_input && s->program->stopping == NULL) {
         (void)signal(SIGINT, SIG_IGN);
     } else if (old.sa_handler != SIG_IGN) {
         (void)sigaddset(&set, SIGINT);
@@ -83,7 +83,7 @@ static int parse(struct stage *s, int argc, char **argv, const struct opt *more,
 }
 
 int stage_begin(struct stage *s, const struct stage_program *program, void *ctx,
-                int argc, char **argv, const struct opt *more, bool ignore_int,
+                int argc, char **argv, const struct opt *more, bool takes_input,
                 struct err *e)
 {
     const struct rlimit no_core = {0, 0};
@@ -102,7 +102,13 @@ int stage_begin(struct stage *s, const struct stage_program *program, void *ctx,
     }
     /* Payloads and keys are in memory: no core file, no ptrace. */
     (void)setrlimit(RLIMIT_CORE, &no_core);
-    return open_signals(s, ignore_int, e);
+    if (takes_input && isatty(STDIN_FILENO)) {
+        return err_set(e, STATUS_USAGE,
+                       "standard input is a terminal; put it into a pipe: "
+                       "dpp-consume -t TOPIC | %s … (try -h)",
+                       program->name);
+    }
+    return open_signals(s, takes_input, e);
 }
 
 void stage_ready(struct stage *s)
@@ -136,7 +142,7 @@ static int serve_stop(struct stage *s, const struct signalfd_siginfo *i,
     if (s->program->stopping != NULL) {
         s->program->stopping(s->ctx);
     }
-    if ((i->ssi_signo == SIGINT && s->ignore_int) || is_echo(s, i)) {
+    if ((i->ssi_signo == SIGINT && s->takes_input) || is_echo(s, i)) {
         return 0; /* the source's, or known */
     }
     if (s->terms++ > 0) {

@@ -57,7 +57,7 @@ struct stage {
     int signal_fd;
     unsigned terms; /* SIGTERMs (and a source's SIGINTs) so far */
     bool asked;     /* the first of them was a supervisor's */
-    bool ignore_int;
+    bool takes_input;
     uint64_t drain_deadline_us;
     uint64_t stats_due_us;
     struct stats stats;
@@ -69,10 +69,10 @@ struct stage {
 };
 
 /* 0 go on; 1 done (-h, -V); -1 (exit with stage_end()). more: the skeleton's
- * own options, or NULL. ignore_int: filters and sinks leave SIGINT to the
- * source. */
+ * own options, or NULL. takes_input: a filter or sink; they leave SIGINT to the
+ * source, and read no terminal. */
 int stage_begin(struct stage *, const struct stage_program *, void *ctx,
-                int argc, char **argv, const struct opt *more, bool ignore_int,
+                int argc, char **argv, const struct opt *more, bool takes_input,
                 struct err *);
 
 /* Tells the supervisor, once. */

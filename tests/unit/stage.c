@@ -206,15 +206,6 @@ static int sink_work(void *ctx, const struct pollfd *fds, size_t n,
     return 0;
 }
 
-static size_t sink_fds(void *ctx, struct pollfd *v, size_t max, int *timeout)
-{
-    (void)ctx;
-    (void)v;
-    (void)max;
-    (void)timeout;
-    return 0;
-}
-
 /* --- the row ----------------------------------------------------------------
  */
 
@@ -241,7 +232,6 @@ static int stage(int which)
                                          .dead = sink_dead,
                                          .mark = sink_mark,
                                          .work = sink_work,
-                                         .fds = sink_fds,
                                          .full = sink_full,
                                          .close = no_close};
 
