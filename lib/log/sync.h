@@ -36,7 +36,7 @@ struct syncer {
     bool stop;
 
     pthread_t thread;
-    bool wanted; /* somebody looks at the event */
+    _Atomic bool wanted; /* somebody looks at the event */
     bool running;
     int event; /* readable: something became durable, or failed */
 };

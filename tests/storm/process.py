@@ -94,8 +94,11 @@ class Row:
         while self.shell.poll() is None:
             for pid, name in descendants(self.shell.pid).items():
                 if name == source and pid not in asked:
-                    os.kill(pid, signal.SIGTERM)
                     asked.add(pid)
+                    try:
+                        os.kill(pid, signal.SIGTERM)
+                    except ProcessLookupError:
+                        pass  # its status tells why
             if time.monotonic() > end:
                 self.kill()
                 raise SystemExit(f"storm: {self.name} does not end within "

@@ -2,6 +2,7 @@
  * loss of the state; retention never deletes what a live group has not read. */
 #include "log_test.h"
 
+#include <time.h>
 #include <utime.h>
 
 #include "base/clock.h"
@@ -146,11 +147,13 @@ static void test_own_speed(void)
     log_writer_close(w);
     for (int i = 0; i < 5; i++) {
         MUST((w = log_writer_open(log, "t", &must_err)) != NULL);
-        const uint64_t start = clock_mono_us();
+        const clock_t start = clock();
         struct buf pos = {0};
         MUST(log_writer_own(w, "r", SLICE("segment"), SLICE("github/0"), &pos,
                             &must_err) == 0);
-        const uint64_t took = clock_mono_us() - start;
+        /* of the processor: how busy the machine is does not count */
+        const uint64_t took =
+            (uint64_t)(clock() - start) * 1000000 / CLOCKS_PER_SEC;
         best = took < best ? took : best;
         right = right && slice_is(pos_find(buf_slice(&pos), SLICE("github/0")),
                                   "159999");
