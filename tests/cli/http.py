@@ -10,6 +10,10 @@
     http.py body PORT SECONDS         the same with a body
     http.py crowd PORT N KIB PID      N connections with half a header each:
                                       at most KIB more memory for each
+    http.py slow PORT N               N clients, for ever: a byte of a header or
+                                      a body each 5 s, or answers left unread;
+                                      one that is thrown out comes back. Says
+                                      when all are there
     http.py flood PORT BYTES          a body of so many bytes, in chunks
     http.py gone PORT                 a request, and a reset before the answer
 """
@@ -112,6 +116,36 @@ def crowd(port, n, kib, pid):
     each = (resident(pid) - before) / int(n)
     if each > float(kib):
         sys.exit(f"{each:.1f} KiB for each connection")
+
+
+SLOW = (b"POST / HTTP/1.1\r\nHost: h\r\nX-Slow: ",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9999\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def slow(port, n):
+    def client(kind):
+        s = connect(port)
+        s.sendall(SLOW[kind])
+        s.setblocking(False)
+        return s
+
+    n = int(n)
+    crowd = [client(i % 3) for i in range(n)]
+    print("all there", flush=True)
+    start = time.monotonic()
+    turn = 0
+    while True:                             # n turns in 5 s
+        for turn in range(turn, int((time.monotonic() - start) * n / 5)):
+            i = turn % n
+            try:
+                crowd[i].send(SLOW[2] if i % 3 == 2 else b"x")
+            except BlockingIOError:
+                pass
+            except OSError:
+                crowd[i].close()
+                crowd[i] = client(i % 3)
+        time.sleep(0.005)
 
 
 def flood(port, size):
