@@ -6,7 +6,8 @@
  *
  *     at once    commit what is gathered, then answer those that are durable:
  *                the disk works while answers are written and requests read,
- *                and two halves of the clients take turns;
+ *                and two halves of the clients take turns (where less than a
+ *                third is there, it is no half, and waits for more, as below);
  *     together   answer first, and give those clients a moment (a quarter of
  *                the time that the sync took) to come back and share the next
  *                sync: half as many syncs.
@@ -282,8 +283,9 @@ static int synced(struct shelf *f, struct err *e)
     const uint64_t now = clock_mono_us();
     const uint64_t quarter = (now - f->since_us) / 4;
     const uint64_t wait = quarter < GATHER_US ? quarter : GATHER_US;
-    f->until_us = wait > f->round_us ? now + wait : now;
-    f->wanted = f->committed_n + f->gathered_n;
+    const size_t all = f->committed_n + f->gathered_n;
+    f->until_us = now + wait;
+    f->wanted = wait > f->round_us ? all : all / 3;
     f->news = true;
     return 0;
 }
