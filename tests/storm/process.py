@@ -48,11 +48,28 @@ def descendants(top):
     return found
 
 
+def answered(pid):
+    """Has a sink connected to this source? (Its way back is a socket whose
+    name begins with @dpp-, connected and no longer listening.)"""
+    try:
+        fds = [os.readlink(f) for f in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return False
+    own = {f[8:-1] for f in fds if f.startswith("socket:[")}
+    with open("/proc/net/unix") as table:
+        rows = [line.split() for line in table]
+    return any(len(r) == 8 and r[5] == "03" and r[6] in own and
+               r[7].startswith("@dpp-") for r in rows)
+
+
 class Row:
     """One pipeline, restarted for ever."""
 
     def __init__(self, name, where, pipeline, victims, before=":", env=None):
         self.name, self.where, self.victims = name, Path(where), victims
+        self.sources = {"dpp-consume"}
+        if len(victims) > 1:
+            self.sources.add("dpp-listen")
         self.stop_file = self.where / f"{name}.stop"
         self.status_file = self.where / f"{name}.status"
         self.stop_file.unlink(missing_ok=True)
@@ -107,15 +124,17 @@ class Row:
         return self.statuses()[-1] if self.statuses() else ""
 
     def settled(self, limit=30):
-        """Wait until all members are there and stay for a moment: the last
-        kill is behind the row."""
+        """Wait until all members are there and stay for a moment, and the
+        source of a pipe has its answer: the last kill is behind the row, and
+        its start as well."""
         end = time.monotonic() + limit
         before, since = None, 0.0
         while time.monotonic() < end:
             now = sorted(self.members())
             if now != before or {n for _, n in now} != self.victims:
                 before, since = now, time.monotonic()
-            elif time.monotonic() - since > 0.5:
+            elif time.monotonic() - since > 0.5 and all(
+                    answered(p) for p, n in now if n in self.sources):
                 return True
             time.sleep(0.05)
         return False
