@@ -336,7 +336,8 @@ static int read_line(struct deliver *d, struct flight *f, struct slice *line,
 }
 
 /* 1 started, 0 the event makes no request and is a dead letter. */
-static int start(struct deliver *d, struct flight *f, struct err *e)
+static int start(struct deliver *d, struct flight *f, uint64_t now,
+                 struct err *e)
 {
     struct event ev;
     struct slice line;
@@ -348,12 +349,12 @@ static int start(struct deliver *d, struct flight *f, struct err *e)
         return -1;
     }
     if (request_fill(d->target, &ev, &f->request, &why) < 0) {
-        const struct outcome o = {ANSWER_DEAD, why.text, clock_mono_us()};
+        const struct outcome o = {ANSWER_DEAD, why.text, now};
         return settle(d, f, &o, e);
     }
     f->busy = true;
     f->probe = endpoint_sent(&d->endpoint);
-    rate_sent(&d->rate, clock_mono_us());
+    rate_sent(&d->rate, now);
     d->parked_flights += f->parked != NULL;
     const struct http_request q = {.method = d->target->method,
                                    .url = f->request.url,
@@ -379,7 +380,7 @@ static int start_all(struct deliver *d, size_t *started, struct err *e)
         if (!choose(d, f, now)) {
             return 0;
         }
-        const int rc = start(d, f, e);
+        const int rc = start(d, f, now, e);
         if (rc < 0) {
             return -1;
         }

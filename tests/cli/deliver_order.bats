@@ -239,6 +239,21 @@ teardown() {
     in_order
 }
 
+@test "dpp-run ends in time and with 0 though the endpoint is away" {
+    endpoint
+    echo 503 >control
+    events 1 60000 1000 | dpp-produce -t in
+    spawn run dpp-run dpp-consume -t in -g g ! \
+        dpp-deliver -s "$T/retry" -H 'X-Key: {partitionkey}' "$url"
+    wait_for_text run.err "down (503"
+    start=$SECONDS
+    stop run
+    took=$((SECONDS - start))
+    is "$status" 0
+    [ "$took" -le 15 ]
+    has "$(cat run.err)" "stay deferred"
+}
+
 @test "a retry store has one owner: a second process ends with 75 and names the first" {
     endpoint
     mkfifo t.in
