@@ -18,6 +18,11 @@ int lock_open(const char *path, struct err *);
 /* 0, or -1 with errno set. Waits. Changes the kind of a lock already held. */
 int lock_take(int fd, uint64_t byte, enum lock_kind);
 
+/* The same, exclusive, for a lock that others hold for microseconds: tries for
+ * a moment before it sleeps, because sleeping and being woken costs more than
+ * they need. */
+int lock_take_brief(int fd, uint64_t byte);
+
 /* 1 taken, 0 another has it, -1 with errno set. */
 int lock_try(int fd, uint64_t byte, uint64_t n, enum lock_kind);
 void lock_drop(int fd, uint64_t byte, uint64_t n);

@@ -120,7 +120,7 @@ static int lock(struct log_writer *w, struct err *e)
     if (w->dead) {
         return dead(w, e);
     }
-    if (lock_take(w->shared.lock, LOCK_APPEND, LOCK_EXCLUSIVE) < 0) {
+    if (lock_take_brief(w->shared.lock, LOCK_APPEND) < 0) {
         return err_errno(e, STATUS_SYSTEM, "%s/lock", w->shared.run);
     }
     return 0;
