@@ -5,7 +5,10 @@ setup() {
     common_setup
     export DPP_BROKER=log:$T/store
 }
-teardown() { common_teardown; }
+teardown() {
+    common_teardown
+    ! mountpoint -q "$T/small" || umount -l "$T/small"
+}
 
 # events N: plain events with keys k0..k4.
 events() {
