@@ -26,6 +26,7 @@ static const struct {
     M(data, false),        M(datacontenttype, true),
     M(partitionkey, true), M(data_base64, true),
     M(dpporigin, true),    M(dpphdr, true),
+    M(dppkey, false),
 #undef M
 };
 
@@ -124,7 +125,51 @@ int event_parse(struct event *ev, struct slice line, bool *reordered,
     if (ev->data.p != NULL && ev->data_base64.p != NULL) {
         return err_set(e, STATUS_STREAM, "both data and data_base64");
     }
+    if (dpp) {
+        return err_set(e, STATUS_STREAM, "a member \"dpp\" in an event");
+    }
     return 0;
+}
+
+void event_walk_init(struct event_walk *w, const struct event *ev)
+{
+    w->ev = ev;
+    w->p = memchr(ev->line.p, '{', ev->line.n);
+}
+
+static const char *over_blanks(const char *p)
+{
+    while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r') {
+        p++;
+    }
+    return p;
+}
+
+/* The line is known to be valid: every step ends before its last brace. */
+bool event_walk_next(struct event_walk *w, struct slice *key,
+                     struct slice *value)
+{
+    const char *end = w->ev->line.p + w->ev->line.n;
+    const char *p = over_blanks(w->p);
+
+    if (*p == '}') {
+        return false;
+    }
+    p = over_blanks(p + 1) + 1;
+    key->p = p;
+    p = memchr(p, '"', (size_t)(end - p));
+    key->n = (size_t)(p - key->p);
+    p = over_blanks(over_blanks(p + 1) + 1);
+    const int i = find_member(*key);
+    if (i >= 0) {
+        *value = *(const struct slice *)(const void *)((const char *)w->ev +
+                                                       members[i].at);
+    } else {
+        value->p = p;
+        value->n = (size_t)(json_skip(p, end) - p);
+    }
+    w->p = value->p + value->n;
+    return true;
 }
 
 void event_without_origin(const struct event *ev, struct slice part[2])
@@ -180,8 +225,20 @@ void event_add_origin(struct buf *b, struct slice line, const char *topic,
     b->n += (size_t)(p - start);
 }
 
+bool event_data_is_text(const struct event *ev)
+{
+    const struct slice type = ev->datacontenttype;
+
+    return ev->data.p != NULL && json_is_string(ev->data) && type.p != NULL &&
+           !event_type_is_json((struct slice){type.p + 1, type.n - 2});
+}
+
 int event_value(const struct event *ev, struct buf *b)
 {
+    if (event_data_is_text(ev)) {
+        json_decode(b, ev->data);
+        return 1;
+    }
     if (ev->data.p != NULL) {
         buf_append_slice(b, ev->data);
         return 1;
@@ -208,16 +265,26 @@ bool event_type_is_json(struct slice type)
            (type.p[n - 5] == '/' || type.p[n - 5] == '+');
 }
 
-static bool may_splice(const struct event_parts *parts)
+static bool may_splice(struct slice type, struct slice v)
 {
-    const struct slice v = parts->value;
-
-    if (v.n == 0 || !event_type_is_json(parts->datacontenttype) ||
+    if (v.n == 0 || !event_type_is_json(type) ||
         memchr(v.p, '\n', v.n) != NULL || memchr(v.p, '\r', v.n) != NULL ||
         strchr(" \t", v.p[0]) != NULL || strchr(" \t", v.p[v.n - 1]) != NULL) {
         return false;
     }
     return json_valid(v);
+}
+
+void event_write_value(struct buf *b, struct slice type, struct slice value)
+{
+    if (may_splice(type, value)) {
+        buf_puts(b, ",\"data\":");
+        buf_append_slice(b, value);
+    } else {
+        buf_puts(b, ",\"data_base64\":\"");
+        base64_encode(b, value.p, value.n);
+        buf_putc(b, '"');
+    }
 }
 
 static void put_member(struct buf *b, const char *name, struct slice text)
@@ -253,13 +320,8 @@ void event_write(struct buf *b, const struct event_parts *parts)
     put_member(b, ",\"tracestate\":", parts->tracestate);
     put_member(b, ",\"dpphdr\":", parts->dpphdr);
     put_member(b, ",\"datacontenttype\":", parts->datacontenttype);
-    if (!parts->tombstone && may_splice(parts)) {
-        buf_puts(b, ",\"data\":");
-        buf_append_slice(b, parts->value);
-    } else if (!parts->tombstone) {
-        buf_puts(b, ",\"data_base64\":\"");
-        base64_encode(b, parts->value.p, parts->value.n);
-        buf_putc(b, '"');
+    if (!parts->tombstone) {
+        event_write_value(b, parts->datacontenttype, parts->value);
     }
     buf_putc(b, '}');
 }

@@ -25,15 +25,29 @@ struct event {
     struct slice data_base64;
     struct slice dpporigin;
     struct slice dpphdr;
+    struct slice dppkey;     /* a string or null, or what is no key at all */
     struct slice origin_cut; /* dpporigin with one comma: what to leave out */
 };
 
 /* 0, or -1 with STATUS_STREAM and the reason in the error's text: no JSON
- * object, a required member is missing or no string, a member twice. A line
+ * object, a required member is missing or no string, a member twice, a member
+ * "dpp" (without those before it, it would begin a control line). A line
  * with "dpp" as a later member and no specversion gets *reordered = true: a
  * filter has reordered a control line. */
 int event_parse(struct event *, struct slice line, bool *reordered,
                 struct err *);
+
+/* Walks all members of a parsed event in their order, those that struct event
+ * has no slice for as well. What event_parse() has found is not looked at
+ * again: data costs nothing. */
+struct event_walk {
+    const struct event *ev;
+    const char *p;
+};
+
+void event_walk_init(struct event_walk *, const struct event *);
+bool event_walk_next(struct event_walk *, struct slice *key,
+                     struct slice *value);
 
 /* The line without dpporigin, as two pieces (the second may be empty). */
 void event_without_origin(const struct event *, struct slice part[2]);
@@ -43,8 +57,13 @@ void event_without_origin(const struct event *, struct slice part[2]);
 void event_add_origin(struct buf *, struct slice line, const char *topic,
                       uint32_t partition, uint64_t offset);
 
-/* Append the value's bytes: data as it stands, data_base64 decoded. 1; 0 if
- * there is neither (a tombstone); -1 if data_base64 is no base 64. */
+/* True if data stands for its text: a string, and the type is not JSON (as
+ * others write an XML body; dpp itself writes data_base64). */
+bool event_data_is_text(const struct event *);
+
+/* Append the value's bytes: data as it stands or, if it is text, decoded, and
+ * data_base64 decoded. 1; 0 if there is neither (a tombstone); -1 if
+ * data_base64 is no base 64. */
 int event_value(const struct event *, struct buf *);
 
 /* What an event is made of; text that is decoded, p == NULL: left out. */
@@ -67,6 +86,11 @@ struct event_parts {
  * data if it may be (JSON type, valid UTF-8 JSON, no CR or LF, no blank at
  * either end), else it goes to data_base64. */
 void event_write(struct buf *, const struct event_parts *);
+
+/* Append the member that holds a value, comma first: data if it may be spliced
+ * in, else data_base64. */
+void event_write_value(struct buf *, struct slice datacontenttype,
+                       struct slice value);
 
 /* True for application/json, text/json and +json, whatever parameters. A
  * missing type counts as JSON, as CloudEvents says. */

@@ -90,12 +90,18 @@ bool utf8_valid(struct slice s)
         return true;
     }
     const char *end = s.p + s.n;
-    for (const char *p = s.p; p < end;) {
-        const size_t n = (unsigned char)*p < 0x80 ? 1 : utf8_len(p, end);
+    size_t n;
+    for (const char *p = s.p; p < end; p += n) {
+        uint64_t eight = ~0ULL;
+        if (end - p >= 8) {
+            memcpy(&eight, p, 8);
+        }
+        n = (eight & 0x8080808080808080ULL) == 0 ? 8
+            : (unsigned char)*p < 0x80           ? 1
+                                                 : utf8_len(p, end);
         if (n == 0) {
             return false;
         }
-        p += n;
     }
     return true;
 }

@@ -44,6 +44,13 @@ static void test_members(void)
                       "\"type\":\"t\",\"data\":{\"a\":1,\"a\":2}}",
                       &ev, &e),
                "members that come twice inside data are left alone");
+    unit_check(
+        !parses("{\"dpporigin\":\"t/0/1\",\"dpp\":\"end\","
+                "\"specversion\":\"1.0\",\"id\":\"1\",\"source\":"
+                "\"s\",\"type\":\"t\"}",
+                &ev, &e) &&
+            strstr(e.text, "\"dpp\"") != NULL,
+        "what would be a control line without its dpporigin is no event");
     unit_check(!parses("{\"specversion\":\"1.0\",\"id\":7,\"source\":\"s\","
                        "\"type\":\"t\"}",
                        &ev, &e),
@@ -159,6 +166,44 @@ static void test_values(void)
     buf_release(&b);
 }
 
+/* What others write: dpp itself has no strings under another type. */
+static void test_text(void)
+{
+    static const struct {
+        const char *type;
+        const char *data;
+        const char *value;
+        const char *what;
+    } cases[] = {
+        {"text/xml", "\"<a b=\\\"\\u00e9\\\"/>\"", "<a b=\"\xc3\xa9\"/>",
+         "a string under another type than JSON is its text"},
+        {"application/x+json", "\"a\"", "\"a\"", "under JSON it is JSON"},
+        {"text/plain", "{\"a\":\"b\"}", "{\"a\":\"b\"}",
+         "an object is JSON under any type"},
+    };
+    struct event ev;
+    struct err e;
+    struct buf line;
+    struct buf out;
+
+    buf_init(&line);
+    buf_init(&out);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        buf_clear(&line);
+        buf_clear(&out);
+        buf_printf(&line,
+                   "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\","
+                   "\"type\":\"t\",\"datacontenttype\":\"%s\",\"data\":%s}",
+                   cases[i].type, cases[i].data);
+        unit_check(parses(buf_cstr(&line), &ev, &e) &&
+                       event_value(&ev, &out) == 1 &&
+                       slice_is(buf_slice(&out), cases[i].value),
+                   "%s", cases[i].what);
+    }
+    buf_release(&line);
+    buf_release(&out);
+}
+
 static void test_controls(void)
 {
     struct control c = {.kind = CONTROL_MARK,
@@ -266,6 +311,7 @@ int main(void)
     test_members();
     test_origin();
     test_values();
+    test_text();
     test_controls();
     test_positions();
     test_dead();
