@@ -2,7 +2,8 @@
 #
 #   make            the programs, in build/bin/
 #   make demo       the main job, with stages killed while it runs
-#   make test       all tests        (ONLY=cli/listen, SAN=address,undefined)
+#   make test       all tests        (ONLY=cli/listen, SAN=address,undefined,
+#                                    KAFKA=3.9.2, KAFKA_BOOTSTRAP=host:port)
 #   make check      style, layers, static analysis, manuals
 #   make chaos N=…  the kill tests at length     make bench   the figures
 #   make fuzz T=…   the fuzzers, T seconds each  make install prefix=… DESTDIR=…
@@ -29,7 +30,7 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DDPP_VERSION='"$(VERSION)"' \
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed \
 	$(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
-PKGS := jansson yaml-0.1 libevent_core libcurl libcrypto
+PKGS := jansson yaml-0.1 libevent_core libcurl libcrypto rdkafka
 LIBS = $(shell pkg-config --libs $(PKGS)) -ljq -lonig -lm -lpthread
 
 # Short output: "CC file"; V=1 shows the commands.

@@ -15,12 +15,13 @@
 #include "record/json.h"
 #include "record/pos.h"
 #include "stage/source.h"
+#include "topic/options.h"
 #include "topic/topic.h"
 
 enum { TOPICS = 16, BALANCE_US = 1000 * 1000 };
 
 struct consume {
-    const char *broker;
+    struct topic_store_conf broker;
     const char *topic_list;
     const char *group;
     const char *from;
@@ -131,7 +132,7 @@ static int open_reader(void *ctx, struct source *s, struct err *e)
 
     c->source = s;
     if (c->reader == NULL) {
-        c->store = topic_store_open(c->broker, e);
+        c->store = topic_store_open(&c->broker, e);
         if (c->store == NULL) {
             return -1;
         }
@@ -309,8 +310,8 @@ int main(int argc, char **argv)
 {
     static struct consume c;
     const struct opt options[] = {
-        {'b', "broker", "BROKER", "where topics are: log:DIR", OPT_STRING,
-         &c.broker, 0, 0},
+        TOPIC_STORE_OPTIONS(c.broker),
+        TOPIC_SECRET_OPTION(c.broker),
         {'t', "topic", "T[,T]", "read these topics", OPT_STRING, &c.topic_list,
          0, 0},
         {'g', "group", "GROUP", "keep a position; share the partitions",
@@ -330,7 +331,8 @@ int main(int argc, char **argv)
     const struct stage_program program = {
         .name = "dpp-consume",
         .synopsis = "[-b BROKER] -t TOPIC[,TOPIC] [-g GROUP] [-o FROM] [-e] "
-                    "[-m N]\n[-p N[-M]] [-r] [--no-receipts]",
+                    "[-m N]\n[-p N[-M]] [-r] [--no-receipts] [-X NAME=VALUE] "
+                    "[-k REF]",
         .about = "Write the events of topics to standard output.",
         .options = options,
         .setup = setup,

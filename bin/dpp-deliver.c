@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "deliver/deliver.h"
 #include "stage/sink.h"
+#include "topic/options.h"
 
 static struct deliver_conf conf = {.target = {.method = "POST"},
                                    .requests = 16,
@@ -24,8 +25,7 @@ static const struct opt table[] = {
      OPT_STRING, &conf.target.method, 0, 0},
     {'j', "jobs", "N", "requests in parallel (16)", OPT_NUMBER, &conf.requests,
      1, 1000},
-    {'b', "broker", "BROKER", "where the dead letters go: log:DIR", OPT_STRING,
-     &conf.broker, 0, 0},
+    TOPIC_STORE_OPTIONS(conf.broker),
     {'d', "dead", "TOPIC",
      "dead letters (the event's topic + .dead); none: stop", OPT_STRING,
      &conf.dead, 0, 0},

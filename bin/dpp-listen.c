@@ -19,6 +19,7 @@
 #include "listen/explain.h"
 #include "listen/shelves.h"
 #include "stage/source.h"
+#include "topic/options.h"
 #include "topic/topic.h"
 
 enum { EXPLAIN_MAX = 64 << 20 };
@@ -29,7 +30,7 @@ struct listen {
     const char *address;
     const char *connector;
     const char *file;
-    const char *broker;
+    struct topic_store_conf broker;
     const char *topic;
     const char *ack_text;
     const char *group; /* of -a group:G */
@@ -204,7 +205,7 @@ static int open_listen(void *ctx, struct source *s, struct err *e)
                        "them");
     }
     if (needs_topic(l)) {
-        l->store = shelves_open(l->broker, &l->routes, l->group, e);
+        l->store = shelves_open(&l->broker, &l->routes, l->group, e);
         if (l->store == NULL) {
             return -1;
         }
@@ -401,8 +402,7 @@ int main(int argc, char **argv)
          OPT_LIST, &l.keys, 0, 0},
         {0, "unsigned", NULL, "take requests that nobody has signed", OPT_FLAG,
          &l.is_open, 0, 0},
-        {'b', "broker", "BROKER", "where topics are: log:DIR", OPT_STRING,
-         &l.broker, 0, 0},
+        TOPIC_STORE_OPTIONS(l.broker),
         {'t', "topic", "TOPIC", "keep the events there", OPT_STRING, &l.topic,
          0, 0},
         {'a', "ack", "ACK", "what 2xx means: receipt, local, group:G, none",

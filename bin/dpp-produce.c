@@ -13,6 +13,7 @@
 #include "record/pos.h"
 #include "stage/sink.h"
 #include "topic/dead.h"
+#include "topic/options.h"
 #include "topic/topic.h"
 
 enum { UNSYNCED = 256, FULL_RETRY_MS = 1000, BATCH = 1 << 20 };
@@ -25,7 +26,7 @@ struct written {
 };
 
 struct produce {
-    const char *broker;
+    struct topic_store_conf broker;
     const char *topic;
     const char *dead_topic;
     bool raw;
@@ -66,7 +67,7 @@ static int setup(void *ctx, int argc, char **argv, struct err *e)
 
 static int open_topic(struct produce *p, struct err *e)
 {
-    p->store = topic_store_open(p->broker, e);
+    p->store = topic_store_open(&p->broker, e);
     if (p->store == NULL) {
         return -1;
     }
@@ -86,6 +87,11 @@ static int open_run(void *ctx, struct sink *sink, const struct sink_run *run,
     p->sink = sink;
     if (p->store == NULL && open_topic(p, e) < 0) {
         return -1;
+    }
+    if (p->broker.exactly_once && run->name.n == 0) {
+        return err_set(e, STATUS_USAGE,
+                       "--exactly-once: this input has no position: put a "
+                       "source before it that keeps one (dpp-consume -g)");
     }
     buf_clear(&p->name);
     buf_append_slice(&p->name, run->name);
@@ -113,15 +119,17 @@ static int dead(void *ctx, const struct event *ev, struct slice why,
     return dead_put(p->dead, ev, why, e);
 }
 
-static void say_full(struct produce *p)
+/* why: empty where waiting is all in a day's work. */
+static void say_full(struct produce *p, const char *why)
 {
-    if (p->full && !p->warned) {
-        msg_warn("%s: the disk is full; waiting for room (nothing is lost)",
-                 topic_store_name(p->store));
+    if (p->full && !p->warned && why[0] != '\0') {
+        msg_warn("%s: %s; waiting for room (nothing is lost)",
+                 topic_store_name(p->store), why);
+        p->warned = true;
     } else if (!p->full && p->warned) {
         msg_info("there is room on the disk again");
+        p->warned = false;
     }
-    p->warned = p->full;
 }
 
 /* Dead letters first: the position must not overtake them. */
@@ -137,7 +145,7 @@ static int commit(struct produce *p, struct err *e)
         return -1;
     }
     p->full = rc == 1;
-    say_full(p);
+    say_full(p, e->text);
     if (p->full) {
         return 0;
     }
@@ -206,8 +214,19 @@ static size_t fds(void *ctx, struct pollfd *v, size_t max, int *timeout_ms)
     if (p->full) {
         *timeout_ms = FULL_RETRY_MS;
     }
+    const int due = topic_writer_due(p->writer);
+    if (due >= 0 && (*timeout_ms < 0 || due < *timeout_ms)) {
+        *timeout_ms = due;
+    }
     v[0] = (struct pollfd){topic_writer_fd(p->writer), POLLIN, 0};
     return 1;
+}
+
+static int end(void *ctx, struct err *e)
+{
+    struct produce *p = ctx;
+
+    return topic_writer_disown(p->writer, e);
 }
 
 static bool full(void *ctx)
@@ -230,21 +249,25 @@ static void close_topic(void *ctx)
 
 int main(int argc, char **argv)
 {
-    static struct produce p;
+    static struct produce p = {.broker.commit_ms = 100};
     const struct opt options[] = {
-        {'b', "broker", "BROKER", "where topics are: log:DIR", OPT_STRING,
-         &p.broker, 0, 0},
+        TOPIC_STORE_OPTIONS(p.broker),
+        TOPIC_SECRET_OPTION(p.broker),
         {'t', "topic", "TOPIC", "write to this topic", OPT_STRING, &p.topic, 0,
          0},
         {'d', "dead", "TOPIC", "dead letters (TOPIC.dead; none: stop)",
          OPT_STRING, &p.dead_topic, 0, 0},
+        TOPIC_OUTPUT_OPTIONS(p.broker),
         {'r', "raw", NULL, "each line is a value, not an event", OPT_FLAG,
          &p.raw, 0, 0},
         {0},
     };
     const struct stage_program program = {
         .name = "dpp-produce",
-        .synopsis = "[-b BROKER] -t TOPIC [-d TOPIC] [-r]",
+        .synopsis = "[-b BROKER] -t TOPIC [-d TOPIC] [-r] [-X NAME=VALUE] "
+                    "[-k REF]\n[--exactly-once] [--commit-interval DUR] "
+                    "[--single-broker]\n[--new-position] "
+                    "[--structured]",
         .about = "Write events from standard input to a topic.",
         .options = options,
         .setup = setup,
@@ -258,6 +281,7 @@ int main(int argc, char **argv)
         .work = work,
         .fds = fds,
         .full = full,
+        .end = end,
         .close = close_topic,
     };
 

@@ -7,10 +7,11 @@
 #include "base/msg.h"
 #include "stage/tool.h"
 #include "topic/admin.h"
+#include "topic/options.h"
 #include "topic/topic.h"
 
 struct options {
-    const char *broker;
+    struct topic_store_conf broker;
     const char *group;
     const char *from;
     struct topic_conf conf;
@@ -55,6 +56,14 @@ static int verb_list(struct call *c)
     return 0;
 }
 
+/* What a store does not know of a topic is 0. */
+static void print_number(const char *name, uint64_t n, const char *unit)
+{
+    if (n > 0) {
+        (void)printf("%s %" PRIu64 "%s\n", name, n, unit);
+    }
+}
+
 static int verb_show(struct call *c)
 {
     struct topic_info i;
@@ -62,20 +71,21 @@ static int verb_show(struct call *c)
     if (topic_show(c->store, c->topic, &i, c->e) < 0) {
         return -1;
     }
-    (void)printf("topic        %s\nbroker       %s\nid           %s\n"
-                 "partitions   %" PRIu64 "\noffsets      %" PRIu64
-                 " to %" PRIu64 "\nbytes        %" PRIu64
-                 "\nsegments     %" PRIu64 "\n",
-                 c->topic, topic_store_name(c->store), i.id, i.conf.partitions,
-                 i.begin, i.end, i.bytes, i.segments);
-    if (i.conf.retain_bytes > 0) {
-        (void)printf("retain-bytes %" PRIu64 "\n", i.conf.retain_bytes);
+    (void)printf("topic        %s\nbroker       %s\n", c->topic,
+                 topic_store_name(c->store));
+    if (i.id[0] != '\0') {
+        (void)printf("id           %s\n", i.id);
     }
-    if (i.conf.retain_ms > 0) {
-        (void)printf("retain-time  %" PRIu64 "ms\n", i.conf.retain_ms);
-    }
+    print_number("partitions  ", i.conf.partitions, "");
+    print_number("replicas    ", i.conf.replicas, "");
+    print_number("min-insync  ", i.conf.min_in_sync, "");
+    (void)printf("offsets      %" PRIu64 " to %" PRIu64 "\n", i.begin, i.end);
+    print_number("bytes       ", i.bytes, "");
+    print_number("segments    ", i.segments, "");
+    print_number("retain-bytes", i.conf.retain_bytes, "");
+    print_number("retain-time ", i.conf.retain_ms, "ms");
     if (i.conf.retain_bytes > 0 || i.conf.retain_ms > 0) {
-        (void)printf("group-expiry %" PRIu64 "ms\n", i.conf.group_expiry_ms);
+        print_number("group-expiry", i.conf.group_expiry_ms, "ms");
     }
     return 0;
 }
@@ -94,11 +104,13 @@ static void print_group(void *arg, const struct topic_group_pos *p)
     }
     (void)printf("%-24s %-24s %9" PRIu32, p->group, c->topic, p->partition);
     if (p->has_offset) {
-        (void)printf(" %12" PRIu64 " %12" PRIu64 " %12" PRIu64 "\n", p->offset,
+        (void)printf(" %12" PRIu64 " %12" PRIu64 " %12" PRIu64, p->offset,
                      p->end, p->end > p->offset ? p->end - p->offset : 0);
     } else {
-        (void)printf(" %12s %12" PRIu64 " %12s\n", "none", p->end, "-");
+        (void)printf(" %12s %12" PRIu64 " %12s", "none", p->end, "-");
     }
+    (void)printf("%s%.*s\n", p->owner.n > 0 ? "  " : "", (int)p->owner.n,
+                 p->owner.p != NULL ? p->owner.p : "");
 }
 
 static void lag_of(void *arg, const char *topic, const struct topic_info *i)
@@ -191,8 +203,13 @@ static int verb_reset(struct call *c)
                     c->e) < 0) {
         return -1;
     }
-    msg_info("group %s goes on at offset %" PRIu64 " of %s", c->o->group,
-             offset, c->topic);
+    if (offset == UINT64_MAX) {
+        msg_info("group %s goes on at %s of each partition of %s", c->o->group,
+                 c->o->from != NULL ? c->o->from : "the beginning", c->topic);
+    } else {
+        msg_info("group %s goes on at offset %" PRIu64 " of %s", c->o->group,
+                 offset, c->topic);
+    }
     return 0;
 }
 
@@ -236,7 +253,7 @@ static int run(const struct options *o, const char *name, int argc, char **argv,
     if (c.topic != NULL && topic_name_check(c.topic, e) < 0) {
         return -1;
     }
-    c.store = topic_store_open(o->broker, e);
+    c.store = topic_store_open(&o->broker, e);
     if (c.store == NULL) {
         return -1;
     }
@@ -249,10 +266,11 @@ int main(int argc, char **argv)
 {
     static struct options o = {.conf = {.partitions = 1}};
     static const struct opt options[] = {
-        {'b', "broker", "BROKER", "where topics are: log:DIR", OPT_STRING,
-         &o.broker, 0, 0},
+        TOPIC_STORE_OPTIONS(o.broker),
+        TOPIC_SECRET_OPTION(o.broker),
         {'p', "partitions", "N", "create: partitions (1)", OPT_NUMBER,
          &o.conf.partitions, 1, 10000},
+        TOPIC_COPIES_OPTIONS(o.conf),
         {0, "retain-bytes", "SIZE", "create: keep at most this much", OPT_SIZE,
          &o.conf.retain_bytes, 1, 0},
         {0, "retain-time", "DUR", "create: keep at least this long",
@@ -272,7 +290,8 @@ int main(int argc, char **argv)
                     "[-b BROKER] show TOPIC\n"
                     "[-b BROKER] lag [TOPIC]\n"
                     "[-b BROKER] verify [TOPIC]\n"
-                    "[-b BROKER] create [-p N] [--retain-bytes SIZE] "
+                    "[-b BROKER] create [-p N] [--replicas N] "
+                    "[--min-insync N] [--retain-bytes SIZE] "
                     "[--retain-time DUR] [--group-expiry DUR] TOPIC\n"
                     "[-b BROKER] reset -g GROUP [-o FROM] TOPIC\n"
                     "[-b BROKER] rm TOPIC",

@@ -87,7 +87,7 @@ static int open_dead(struct deliver *d, struct err *e)
         return err_wrap(e, "-d");
     }
     if (!none) {
-        d->topics = topic_store_open(d->conf->broker, e);
+        d->topics = topic_store_open(&d->conf->broker, e);
         if (d->topics == NULL) {
             return -1;
         }

@@ -71,15 +71,16 @@
 #include "deliver/schedule.h"
 #include "deliver/target.h"
 #include "stage/sink.h"
+#include "topic/topic.h"
 
 struct deliver;
 
 struct deliver_conf {
     struct target_conf target;
-    const char *broker; /* of the dead letters; NULL: as everywhere */
-    const char *dead;   /* topic, "none", or NULL: by origin */
-    const char *dir;    /* retry store; NULL: below the state folder */
-    uint64_t requests;  /* at a time */
+    struct topic_store_conf broker; /* of the dead letters */
+    const char *dead;               /* topic, "none", or NULL: by origin */
+    const char *dir;   /* retry store; NULL: below the state folder */
+    uint64_t requests; /* at a time */
     uint64_t timeout_ms;
     uint64_t inline_ms;
     uint64_t give_up_ms;

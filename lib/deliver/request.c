@@ -209,7 +209,7 @@ int request_fill(struct target *t, const struct event *ev, struct request *r,
         return -1;
     }
     r->body = ev->data;
-    if (ev->data.p == NULL) {
+    if (ev->data.p == NULL || event_data_is_text(ev)) {
         buf_clear(&r->decoded);
         if (event_value(ev, &r->decoded) < 0) {
             return err_set(e, STATUS_STREAM, "data_base64 is no base 64");

@@ -5,7 +5,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "jq/over.h"
-#include "record/control.h"
 #include "record/json.h"
 
 enum { BODY_KEEP = 1024 * 1024 };
@@ -337,10 +336,6 @@ static int check(struct slice line, struct buf *why)
     bool reordered;
     struct err e;
 
-    if (control_is(line)) {
-        buf_puts(why, "its first member is named \"dpp\"");
-        return -1;
-    }
     if (event_parse(&ev, line, &reordered, &e) < 0) {
         buf_puts(why, e.text);
         buf_puts(why, strstr(e.text, " no \"") != NULL ? hint : "");

@@ -110,8 +110,9 @@ static int open_shelf(struct shelves *s, const char *topic, struct err *e)
     return s->group != NULL ? watch_group(s, f, e) : 0;
 }
 
-struct shelves *shelves_open(const char *broker, const struct routes *rs,
-                             const char *group, struct err *e)
+struct shelves *shelves_open(const struct topic_store_conf *broker,
+                             const struct routes *rs, const char *group,
+                             struct err *e)
 {
     struct shelves *s = mem_new(sizeof *s);
 

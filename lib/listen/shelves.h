@@ -15,12 +15,14 @@
 struct desk;
 struct err;
 struct shelves;
+struct topic_store_conf;
 
 /* Opens the topics of all routes, and makes those that are missing. group:
  * requests are answered when it has passed their events; NULL: when they are
  * durable. */
-struct shelves *shelves_open(const char *broker, const struct routes *,
-                             const char *group, struct err *);
+struct shelves *shelves_open(const struct topic_store_conf *broker,
+                             const struct routes *, const char *group,
+                             struct err *);
 void shelves_close(struct shelves *);
 
 /* Gather what is queued, and commit it unless a sync is under way, whose end

@@ -2,8 +2,11 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/crc.h"
 #include "stage/notify.h"
+
+enum { TELL_US = 200 * 1000 };
 
 void caution_init(struct caution *c)
 {
@@ -53,4 +56,18 @@ void caution_hand_out(struct caution *c, struct buf *out, size_t start,
         buf_clear(&c->suspect);
     }
     buf_release(&who);
+}
+
+void caution_tell(struct caution *c, const char *run, uint64_t seq,
+                  struct slice pos, bool last)
+{
+    const uint64_t now = clock_mono_us();
+
+    if (now - c->told_us < TELL_US && !last) {
+        return;
+    }
+    c->told_us = now;
+    /* in caution it clears an event: none may be missed */
+    notify_send(c->on ? NOTIFY_ONCE : NOTIFY_OFTEN, "X_DPP_POS=%s#%llu %.*s",
+                run, (unsigned long long)seq, (int)pos.n, pos.p);
 }

@@ -19,6 +19,7 @@
 struct caution {
     bool on;
     struct buf suspect; /* empty: none */
+    uint64_t told_us;
 };
 
 /* From the environment. */
@@ -31,5 +32,10 @@ void caution_release(struct caution *);
  * told from another, and nothing happens. */
 void caution_hand_out(struct caution *, struct buf *out, size_t start,
                       const char *run, uint64_t seq, struct slice pos);
+
+/* All up to mark seq of this run is receipted: tells dpp-run, but not often
+ * unless that was the last one. */
+void caution_tell(struct caution *, const char *run, uint64_t seq,
+                  struct slice pos, bool last);
 
 #endif

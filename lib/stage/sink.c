@@ -229,6 +229,9 @@ static int send_receipt(struct sink *s, struct err *e)
     }
     const int rc = back_flush(&s->back, e);
     if (rc == 1 && s->draining && s->done == s->last) {
+        if (s->open && s->ops->end != NULL && s->ops->end(s->ctx, e) < 0) {
+            return -1;
+        }
         back_release(&s->back); /* the source waits for this */
         back_init(&s->back);
     }

@@ -48,6 +48,11 @@ struct sink_ops {
      * finish soon. May be NULL. */
     void (*drain)(void *ctx);
 
+    /* A run has come to its clean end, all its marks are terminal, and the
+     * source is about to learn that: give up what is owned for it. May be
+     * NULL. */
+    int (*end)(void *ctx, struct err *);
+
     /* Behind the end of the input, with all marks terminal: true while there
      * is work left that is worth staying for. With it, open() is called even
      * if no event came. May be NULL. */

@@ -41,7 +41,7 @@ enum {
     BATCH = 64 * 1024, /* bytes gathered for one write */
     WINDOW = 65536,    /* unreceipted events */
     CAUTIOUS = 1000,   /* events after which a cautious source is bold again */
-    PROGRESS_US = 200 * 1000,
+    IDLE_MARK_US = 1000 * 1000,
     TELL_US = 1000 * 1000,
 };
 
@@ -71,7 +71,7 @@ struct source {
     struct unreceipted marks;
     struct control_counts before; /* of earlier runs of this process */
     struct hello hello;
-    uint64_t progress_us;
+    uint64_t marked_us; /* the last mark */
 };
 
 void source_identify(struct source *s, const char *name, struct slice keys)
@@ -128,9 +128,20 @@ struct stats *source_stats(struct source *s)
 
 /* --- down ---------------------------------------------------------------- */
 
+/* A position may move without an event: over what was none of ours. Without
+ * either there is no mark. */
 static void put_mark(struct source *s)
 {
     struct buf pos;
+
+    buf_init(&pos);
+    if (s->ops->position != NULL) {
+        s->ops->position(s->ctx, &pos);
+    }
+    if (s->gathered == 0 && pos.n == 0) {
+        buf_release(&pos);
+        return;
+    }
     struct control c = {.kind = CONTROL_MARK,
                         .run = slice_of(s->run),
                         .seq = ++s->seq,
@@ -138,9 +149,7 @@ static void put_mark(struct source *s)
     struct mark m = {
         .seq = s->seq, .n = s->gathered, .time_us = clock_mono_us()};
 
-    buf_init(&pos);
     if (s->ops->position != NULL) {
-        s->ops->position(s->ctx, &pos);
         pos_seal(&pos);
         c.pos = buf_slice(&pos);
         m.pos = pos.n > 0 ? mem_strndup(pos.p, pos.n) : NULL;
@@ -148,12 +157,20 @@ static void put_mark(struct source *s)
     if (s->gathered == 1) {
         caution_hand_out(&s->caution, &s->out, s->line, s->run, s->seq, c.pos);
     }
+    s->marked_us = m.time_us;
     control_write(&s->out, &c);
     buf_release(&pos);
     unreceipted_push(&s->marks, m);
     s->unreceipted += s->gathered;
     s->stage.stats.unreceipted = s->unreceipted;
     s->gathered = 0;
+}
+
+/* Without an event: at once behind hi, so that a first position is kept, then
+ * once a second. */
+static bool is_mark_due(const struct source *s)
+{
+    return s->seq == 0 || clock_mono_us() >= s->marked_us + IDLE_MARK_US;
 }
 
 /* Open a run, from the first state or after SOURCE_AGAIN. */
@@ -209,10 +226,10 @@ static bool busy(struct source *s)
 
 static void put_end(struct source *s)
 {
-    if (s->gathered > 0) {
-        put_mark(s);
-    }
     if (s->protocol) {
+        if (s->seq > 0 || s->gathered > 0) { /* the run has begun */
+            put_mark(s);
+        }
         const struct control c = {.kind = CONTROL_END, .run = slice_of(s->run)};
         control_write(&s->out, &c);
     }
@@ -234,7 +251,8 @@ static int take(struct source *s, struct err *e)
     if (rc < 0) {
         return -1;
     }
-    if (s->gathered > 0 && s->protocol) {
+    if (s->protocol &&
+        (s->gathered > 0 || (rc == SOURCE_IDLE && is_mark_due(s)))) {
         put_mark(s);
     }
     s->gathered = 0;
@@ -260,18 +278,6 @@ static int take_hi(struct source *s, const struct control *c, struct err *e)
     s->state = RUN;
     stage_ready(&s->stage);
     return 0;
-}
-
-static void tell_progress(struct source *s, uint64_t now)
-{
-    if (now - s->progress_us < PROGRESS_US && s->marks.n > 0) {
-        return;
-    }
-    s->progress_us = now;
-    notify_send(s->caution.on ? NOTIFY_ONCE : NOTIFY_OFTEN,
-                "X_DPP_POS=%s#%llu %.*s", s->run,
-                (unsigned long long)s->seq - s->marks.n,
-                (int)s->stage.stats.position.n, s->stage.stats.position.p);
 }
 
 static int take_receipt(struct source *s, const struct control *c,
@@ -302,7 +308,8 @@ static int take_receipt(struct source *s, const struct control *c,
         rc = s->ops->receipt(s->ctx, c->seq, buf_slice(&pos), e);
     }
     buf_release(&pos);
-    tell_progress(s, now);
+    caution_tell(&s->caution, s->run, s->seq - s->marks.n,
+                 buf_slice(&stats->position), s->marks.n == 0);
     return rc;
 }
 
@@ -324,11 +331,11 @@ static int read_back(struct source *s, struct err *e)
     struct control c;
     struct err closed;
     int open;
-    int rc;
+    int rc = 0;
 
     do {
         open = back_read(&s->back, &closed);
-        while ((rc = back_next(&s->back, &c, e)) == 1) {
+        while (rc >= 0 && (rc = back_next(&s->back, &c, e)) == 1) {
             if (!slice_is(c.run, s->run)) {
                 msg_warn("ignored a line of another run on the way back");
             } else if (c.kind == CONTROL_HI) {
@@ -338,9 +345,6 @@ static int read_back(struct source *s, struct err *e)
             } else {
                 rc = err_set(e, STATUS_STREAM,
                              "a line on the way back that goes down");
-            }
-            if (rc < 0) {
-                return -1;
             }
         }
         if (rc < 0) {

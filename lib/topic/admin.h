@@ -4,11 +4,15 @@
 
 #include <stdint.h>
 
+#include "base/buf.h"
+
 struct err;
 struct topic_store;
 
 struct topic_conf {
     uint64_t partitions;
+    uint64_t replicas;     /* 0: as the store has it; log: has one */
+    uint64_t min_in_sync;  /* the same */
     uint64_t retain_bytes; /* 0: no limit */
     uint64_t retain_ms;
     uint64_t group_expiry_ms; /* of groups without a member; 0: a week */
@@ -33,6 +37,7 @@ struct topic_group_pos {
     int has_offset;
     uint64_t offset;
     uint64_t end;
+    struct slice owner; /* who keeps it exactly once; empty: nobody */
 };
 typedef void topic_group_fn(void *, const struct topic_group_pos *);
 typedef void topic_fault_fn(void *, const char *line);

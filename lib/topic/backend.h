@@ -29,7 +29,8 @@ struct topic_watch {
 struct topic_backend {
     const char *scheme; /* with its colon */
 
-    struct topic_store *(*open)(const char *rest, struct err *);
+    struct topic_store *(*open)(const char *rest,
+                                const struct topic_store_conf *, struct err *);
     void (*close)(struct topic_store *);
 
     struct topic_writer *(*writer_open)(struct topic_store *, const char *,
@@ -37,6 +38,7 @@ struct topic_backend {
     void (*writer_close)(struct topic_writer *);
     int (*own)(struct topic_writer *, const char *run, struct slice name,
                struct slice keys, struct buf *pos, struct err *);
+    int (*disown)(struct topic_writer *, struct err *); /* or NULL */
     void (*add)(struct topic_writer *, const struct slice part[2],
                 struct slice key);
     size_t (*cut)(struct topic_writer *);
@@ -48,6 +50,7 @@ struct topic_backend {
                   uint64_t *offset);
     int (*synced)(struct topic_writer *, uint64_t *, struct err *);
     int (*writer_fd)(const struct topic_writer *);
+    int (*writer_due)(const struct topic_writer *); /* or NULL */
     int (*sync)(struct topic_writer *, struct err *);
 
     struct topic_reader *(*reader_open)(struct topic_store *,
@@ -87,17 +90,7 @@ struct topic_backend {
 };
 
 extern const struct topic_backend topic_log;
-
-/* Offsets and their spellings, shared by backends. */
-enum topic_from { FROM_BEGINNING, FROM_END, FROM_OFFSET, FROM_BACK, FROM_TIME };
-
-struct topic_start {
-    enum topic_from from;
-    uint64_t value; /* offset, count back from the end, ms since 1970 */
-};
-
-/* "beginning", "end", N, -N, or a time; NULL is the beginning. */
-int topic_start_parse(struct topic_start *, const char *text, struct err *);
+extern const struct topic_backend topic_remote;
 
 /* The partition of a key, as Kafka's clients choose it (murmur2). */
 uint32_t topic_partition(struct slice key, uint32_t partitions);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "record/event.h"
+#include "topic/admin.h"
 #include "topic/topic.h"
 
 /* The letters of one topic. While the disk has no room even for an empty topic
@@ -104,13 +105,20 @@ static struct shelf *shelf_for(struct dead_letters *d, const struct event *ev)
     return shelf;
 }
 
-/* 0; 1 the disk is too full for a new topic; -1. */
+/* The first bad event must not stop the stream: its topic is made, whatever
+ * the store. 0; 1 the disk is too full for that; -1. */
 static int open_writer(struct dead_letters *d, struct slice name,
                        struct shelf *shelf, struct err *e)
 {
     char *topic = mem_strndup(name.p, name.n);
 
+    static const struct topic_conf conf = {.partitions = 1};
+
     shelf->writer = topic_writer_open(d->store, topic, e);
+    if (shelf->writer == NULL && e->status == STATUS_UNREACHABLE &&
+        topic_create(d->store, topic, &conf, e) == 0) {
+        shelf->writer = topic_writer_open(d->store, topic, e);
+    }
     free(topic);
     return shelf->writer != NULL ? 0 : err_is_full(e) ? 1 : -1;
 }

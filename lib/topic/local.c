@@ -6,8 +6,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-static struct topic_store *open_store(const char *dir, struct err *e)
+static struct topic_store *
+open_store(const char *dir, const struct topic_store_conf *conf, struct err *e)
 {
+    (void)conf;
     struct log *log = log_open(dir, e);
 
     if (log == NULL) {
@@ -44,25 +46,24 @@ int local_load(struct topic_store *base, const char *topic, struct log_topic *t,
 }
 
 int local_resolve(struct log_reader *log, const struct log_stat *stat,
-                  const struct topic_start *from, uint64_t *offset,
-                  struct err *e)
+                  const struct start *from, uint64_t *offset, struct err *e)
 {
     switch (from->from) {
-    case FROM_BEGINNING:
+    case START_BEGINNING:
         *offset = stat->begin;
         return 0;
-    case FROM_END:
+    case START_END:
         *offset = stat->end;
         return 0;
-    case FROM_OFFSET:
+    case START_OFFSET:
         *offset = from->value;
         return 0;
-    case FROM_BACK:
+    case START_BACK:
         *offset = stat->end - stat->begin > from->value
                       ? stat->end - from->value
                       : stat->begin;
         return 0;
-    case FROM_TIME:
+    case START_TIME:
         return log_reader_find_time(log, from->value, offset, e);
     }
     return 0;
@@ -82,7 +83,10 @@ static int show(struct topic_store *base, const char *topic,
         return -1;
     }
     *info = (struct topic_info){
-        .conf = {t.partitions, t.retain_bytes, t.retain_ms, t.group_expiry_ms},
+        .conf = {.partitions = t.partitions,
+                 .retain_bytes = t.retain_bytes,
+                 .retain_ms = t.retain_ms,
+                 .group_expiry_ms = t.group_expiry_ms},
         .begin = stat.begin,
         .end = stat.end,
         .bytes = stat.bytes,
@@ -119,6 +123,12 @@ static int create(struct topic_store *base, const char *topic,
                           .retain_ms = conf->retain_ms,
                           .group_expiry_ms = conf->group_expiry_ms};
 
+    if (conf->replicas > 1 || conf->min_in_sync > 1) {
+        return err_set(e, STATUS_USAGE,
+                       "%s keeps one copy of a topic: --replicas and "
+                       "--min-insync are for brokers (-b kafka://HOST:PORT)",
+                       base->name);
+    }
     return log_topic_create(s->log, topic, &t, e);
 }
 
@@ -171,11 +181,11 @@ static int reset(struct topic_store *base, const char *topic, const char *group,
                  const char *from, uint64_t *offset, struct err *e)
 {
     struct local_store *s = (struct local_store *)base;
-    struct topic_start start;
+    struct start start;
     struct log_topic t;
     struct log_stat stat;
 
-    if (topic_start_parse(&start, from, e) < 0 ||
+    if (start_parse(&start, from, e) < 0 ||
         local_load(base, topic, &t, e) < 0 ||
         log_topic_stat(s->log, topic, &stat, e) < 0) {
         return -1;

@@ -3,6 +3,7 @@
 #define TOPIC_LOCAL_H
 
 #include "log/log.h"
+#include "record/start.h"
 #include "topic/backend.h"
 
 struct local_store {
@@ -19,7 +20,7 @@ int local_load(struct topic_store *, const char *topic, struct log_topic *,
 
 /* Where a reader that has no position starts. */
 int local_resolve(struct log_reader *, const struct log_stat *,
-                  const struct topic_start *, uint64_t *offset, struct err *);
+                  const struct start *, uint64_t *offset, struct err *);
 
 struct topic_writer *local_writer_open(struct topic_store *, const char *,
                                        struct err *);

@@ -45,7 +45,7 @@ struct local_reader {
     struct one_topic *v;
     size_t n;
     size_t current;
-    struct topic_start from;
+    struct start from;
     uint32_t partition_min;
     uint32_t partition_max;
     bool stop_at_end;
@@ -104,7 +104,7 @@ struct topic_reader *local_reader_open(struct topic_store *store,
     r->partition_max = conf->partition_max;
     r->stop_at_end = conf->stop_at_end;
     r->v = mem_new(conf->n * sizeof *r->v);
-    if (topic_start_parse(&r->from, conf->from, e) < 0) {
+    if (start_parse(&r->from, conf->from, e) < 0) {
         goto fail;
     }
     for (size_t i = 0; i < conf->n; i++) {

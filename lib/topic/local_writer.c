@@ -3,26 +3,17 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "topic/gather.h"
 #include "topic/local.h"
-
-struct gathered {
-    uint32_t partition;
-    size_t at;
-    size_t n;
-};
 
 struct local_writer {
     struct topic_writer base;
     struct log_writer *log;
     uint32_t partitions;
     uint32_t keyless; /* partition of events without a key, per batch */
-    struct buf bytes;
-    struct gathered *v;
-    struct log_entry *entry;
-    size_t n;
+    struct gather gather;
+    struct log_entry *entry; /* of the last commit */
     size_t cap;
-    bool was_cut;
-    size_t cut; /* entries before the last cut */
 };
 
 struct topic_writer *local_writer_open(struct topic_store *store,
@@ -55,8 +46,7 @@ void local_writer_close(struct topic_writer *base)
     struct local_writer *w = (struct local_writer *)base;
 
     log_writer_close(w->log);
-    buf_release(&w->bytes);
-    free(w->v);
+    gather_release(&w->gather);
     free(w->entry);
     free(w);
 }
@@ -75,44 +65,20 @@ void local_writer_add(struct topic_writer *base, const struct slice part[2],
 {
     struct local_writer *w = (struct local_writer *)base;
 
-    if (w->n == w->cap) {
-        w->cap = w->cap > 0 ? w->cap * 2 : 256;
-        w->v = mem_resize(w->v, w->cap * sizeof *w->v);
-        w->entry = mem_resize(w->entry, w->cap * sizeof *w->entry);
-    }
-    w->v[w->n++] = (struct gathered){
-        .partition = w->partitions == 1 ? 0
-                     : key.p == NULL    ? w->keyless
-                                        : topic_partition(key, w->partitions),
-        .at = w->bytes.n,
-        .n = part[0].n + part[1].n,
-    };
-    buf_append_slice(&w->bytes, part[0]);
-    buf_append_slice(&w->bytes, part[1]);
+    gather_add(&w->gather, part,
+               w->partitions == 1 ? 0
+               : key.p == NULL    ? w->keyless
+                                  : topic_partition(key, w->partitions));
 }
 
 size_t local_writer_cut(struct topic_writer *base)
 {
-    struct local_writer *w = (struct local_writer *)base;
-
-    w->was_cut = true;
-    w->cut = w->n;
-    return w->bytes.n;
+    return gather_cut(&((struct local_writer *)base)->gather);
 }
 
-/* The first n are written: move the rest to the front. */
-static void forget(struct local_writer *w, size_t n)
+static void done(struct local_writer *w, size_t n)
 {
-    const size_t bytes = n < w->n ? w->v[n].at : w->bytes.n;
-
-    for (size_t i = n; i < w->n; i++) {
-        w->v[i - n] = w->v[i];
-        w->v[i - n].at -= bytes;
-    }
-    w->n -= n;
-    buf_consume(&w->bytes, bytes);
-    buf_shrink(&w->bytes, (size_t)1 << 20);
-    w->was_cut = false;
+    gather_done(&w->gather, n);
     w->keyless = (w->keyless + 1) % w->partitions;
 }
 
@@ -120,21 +86,27 @@ int local_writer_commit(struct topic_writer *base, struct slice name,
                         struct slice pos, struct err *e)
 {
     struct local_writer *w = (struct local_writer *)base;
-    const size_t n = w->was_cut ? w->cut : w->n;
+    const size_t n = gather_ready(&w->gather);
 
     if (n == 0 && pos.n == 0) {
-        w->was_cut = false;
+        gather_done(&w->gather, 0);
         return 0;
+    }
+    if (n > w->cap) {
+        w->cap = w->gather.cap;
+        w->entry = mem_resize(w->entry, w->cap * sizeof *w->entry);
     }
     for (size_t i = 0; i < n; i++) {
         w->entry[i] = (struct log_entry){
-            .partition = w->v[i].partition,
-            .part = {{w->bytes.p + w->v[i].at, w->v[i].n}, {"", 0}},
+            .partition = w->gather.v[i].partition,
+            .part = {gather_line(&w->gather, i), {"", 0}},
         };
     }
     const int rc = log_writer_append(w->log, w->entry, n, name, pos, e);
     if (rc == 0) {
-        forget(w, n);
+        done(w, n);
+    } else if (rc == 1) {
+        (void)err_set(e, STATUS_IO, "the disk is full");
     }
     return rc;
 }
@@ -143,7 +115,7 @@ void local_writer_drop(struct topic_writer *base)
 {
     struct local_writer *w = (struct local_writer *)base;
 
-    forget(w, w->n);
+    done(w, w->gather.n);
 }
 
 uint64_t local_writer_ticket(const struct topic_writer *base)

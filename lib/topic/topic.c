@@ -1,11 +1,9 @@
 #include "topic/topic.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -13,10 +11,13 @@
 #include "record/json.h"
 #include "topic/backend.h"
 
-static const struct topic_backend *const backends[] = {&topic_log};
+static const struct topic_backend *const backends[] = {&topic_log,
+                                                       &topic_remote};
 
-struct topic_store *topic_store_open(const char *broker, struct err *e)
+struct topic_store *topic_store_open(const struct topic_store_conf *conf,
+                                     struct err *e)
 {
+    const char *broker = conf->broker;
     char *dir = NULL;
     char *name;
 
@@ -33,7 +34,7 @@ struct topic_store *topic_store_open(const char *broker, struct err *e)
     for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
         const size_t n = strlen(backends[i]->scheme);
         if (strncmp(name, backends[i]->scheme, n) == 0 && name[n] != '\0') {
-            struct topic_store *s = backends[i]->open(name + n, e);
+            struct topic_store *s = backends[i]->open(name + n, conf, e);
             if (s == NULL) {
                 free(name);
                 return NULL;
@@ -43,7 +44,8 @@ struct topic_store *topic_store_open(const char *broker, struct err *e)
             return s;
         }
     }
-    err_set(e, STATUS_USAGE, "broker \"%s\": this build knows log:DIR", name);
+    err_set(e, STATUS_USAGE,
+            "broker \"%s\": not log:DIR, nor kafka://HOST:PORT", name);
     free(name);
     return NULL;
 }
@@ -75,35 +77,6 @@ int topic_name_check(const char *name, struct err *e)
                        "\"%.200s\" is no topic name: 1 to 200 letters, "
                        "digits, \".\", \"_\" and \"-\", not \".\" first",
                        name);
-    }
-    return 0;
-}
-
-int topic_start_parse(struct topic_start *s, const char *text, struct err *e)
-{
-    char *end;
-
-    if (text == NULL || strcmp(text, "beginning") == 0) {
-        *s = (struct topic_start){FROM_BEGINNING, 0};
-        return 0;
-    }
-    if (strcmp(text, "end") == 0) {
-        *s = (struct topic_start){FROM_END, 0};
-        return 0;
-    }
-    const bool back = text[0] == '-';
-    errno = 0;
-    s->value = strtoull(text + back, &end, 10);
-    if (isdigit((unsigned char)text[back]) && *end == '\0' && errno == 0) {
-        s->from = back ? FROM_BACK : FROM_OFFSET;
-        return 0;
-    }
-    s->from = FROM_TIME;
-    if (time_parse(text, &s->value, e) < 0) {
-        return err_set(e, STATUS_USAGE,
-                       "-o \"%s\": not beginning, end, N, -N or a time like "
-                       "2026-11-20T00:00Z",
-                       text);
     }
     return 0;
 }
@@ -163,6 +136,11 @@ int topic_writer_own(struct topic_writer *w, const char *run, struct slice name,
                      struct slice keys, struct buf *pos, struct err *e)
 {
     return w->backend->own(w, run, name, keys, pos, e);
+}
+
+int topic_writer_disown(struct topic_writer *w, struct err *e)
+{
+    return w->backend->disown != NULL ? w->backend->disown(w, e) : 0;
 }
 
 void topic_writer_add(struct topic_writer *w, const struct event *ev)
@@ -231,6 +209,11 @@ int topic_writer_synced(struct topic_writer *w, uint64_t *ticket, struct err *e)
 int topic_writer_fd(const struct topic_writer *w)
 {
     return w->backend->writer_fd(w);
+}
+
+int topic_writer_due(const struct topic_writer *w)
+{
+    return w->backend->writer_due != NULL ? w->backend->writer_due(w) : -1;
 }
 
 int topic_writer_sync(struct topic_writer *w, struct err *e)

@@ -1,5 +1,5 @@
-/* One door to topics, whatever holds them: "log:DIR" today; a broker on the
- * network plugs in behind the same calls.
+/* One door to topics, whatever holds them: "log:DIR" on this machine, or
+ * "kafka://HOST:PORT,…" for Apache Kafka.
  *
  * Statuses: 69 unknown topic or unreachable store (with the line that makes
  * the topic), 74 disk, 77 refused, 78 configuration, expired position, fenced.
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/opt.h"
 
 struct err;
 struct event;
@@ -19,8 +20,23 @@ struct topic_store;
 struct topic_writer;
 struct topic_reader;
 
-/* broker: "log:DIR"; NULL: $DPP_BROKER, else log: under the state folder. */
-struct topic_store *topic_store_open(const char *broker, struct err *);
+struct topic_store_conf {
+    const char *broker; /* NULL: $DPP_BROKER, else log: under the state folder
+                         */
+    struct opt_list property; /* of librdkafka */
+    const char *secret;       /* the broker's password by reference, or NULL */
+
+    /* log: is exact by itself; these are for brokers. */
+    bool exactly_once;
+    bool single_broker;
+    bool new_position; /* one that is gone is no error */
+    bool structured;   /* CloudEvents in structured mode */
+    uint64_t commit_ms;
+};
+
+/* The configuration must live as long as the store. */
+struct topic_store *topic_store_open(const struct topic_store_conf *,
+                                     struct err *);
 void topic_store_close(struct topic_store *);
 const char *topic_store_name(const struct topic_store *);
 
@@ -38,6 +54,9 @@ void topic_writer_close(struct topic_writer *);
 int topic_writer_own(struct topic_writer *, const char *run, struct slice name,
                      struct slice keys, struct buf *pos, struct err *);
 
+/* The run has come to its end: commit all, and give up what was owned. */
+int topic_writer_disown(struct topic_writer *, struct err *);
+
 /* Gather one event line (copied; its dpporigin left out). */
 void topic_writer_add(struct topic_writer *, const struct event *);
 
@@ -49,8 +68,8 @@ void topic_writer_add_line(struct topic_writer *, struct slice line,
 size_t topic_writer_cut(struct topic_writer *);
 
 /* Write what is gathered up to the last cut (all, without one) as one atomic
- * batch, with the position of name (both may be empty). 0; 1 the disk is full:
- * nothing written, try again; -1. */
+ * batch, with the position of name (both may be empty). 0; 1 there is no room:
+ * try again (the error's text says why, empty: it is only busy); -1. */
 int topic_writer_commit(struct topic_writer *, struct slice name,
                         struct slice pos, struct err *);
 
@@ -65,8 +84,10 @@ void topic_writer_drop(struct topic_writer *);
 uint64_t topic_writer_ticket(const struct topic_writer *);
 int topic_writer_synced(struct topic_writer *, uint64_t *ticket, struct err *);
 
-/* Readable when topic_writer_synced() has news. */
+/* Readable when topic_writer_synced() has news; call it after so many
+ * milliseconds all the same (-1: no need). */
 int topic_writer_fd(const struct topic_writer *);
+int topic_writer_due(const struct topic_writer *);
 int topic_writer_sync(struct topic_writer *, struct err *);
 
 /* --- reading ------------------------------------------------------------ */

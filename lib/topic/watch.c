@@ -1,10 +1,18 @@
 #include "topic/watch.h"
 
+#include "base/err.h"
 #include "topic/backend.h"
 
 struct topic_watch *topic_watch_open(struct topic_store *s, const char *group,
                                      const char *topic, struct err *e)
 {
+    if (s->backend->watch_open == NULL) {
+        (void)err_set(e, STATUS_USAGE,
+                      "-a group:%s: %s does not tell how far a group has "
+                      "come; take -a local",
+                      group, s->name);
+        return NULL;
+    }
     struct topic_watch *w = s->backend->watch_open(s, group, topic, e);
 
     if (w != NULL) {

@@ -4,7 +4,8 @@
 load helper
 setup() {
     common_setup
-    export DPP_BROKER=log:$T/store
+    export DPP_BROKER
+    DPP_BROKER=$(store)
 }
 teardown() { common_teardown; }
 
@@ -44,7 +45,9 @@ esac
 PASS=8
 DEAD=7
 
+# bats test_tags=kafka
 @test "dpp-produce: an event passes byte for byte, all else is dead" {
+    topics t
     hostile in
     run -0 --separate-stderr bash -c \
         "ulimit -v $MEMORY; dpp-produce -t t <in"
@@ -61,7 +64,9 @@ DEAD=7
     has "$(jq -r .deadreason dead)" "sha256 ${sum%% *}"
 }
 
+# bats test_tags=kafka
 @test "dpp-transform: the same through a filter" {
+    topics t
     hostile in
     run -0 --separate-stderr bash -c \
         "ulimit -v $MEMORY; set -o pipefail
@@ -72,20 +77,26 @@ DEAD=7
     is "$(dpp-consume -t t.dead -e | wc -l)" $DEAD
 }
 
+# bats test_tags=kafka
 @test "dpp-produce -d none stops with 65 at the first one" {
+    topics t
     run bash -c "printf '%s\nbad\n' '$GOOD' | dpp-produce -t t -d none"
     is "$status" 65
     has "$output" "none"
 }
 
+# bats test_tags=kafka
 @test "a value larger than --max-event is dead, one that fits is not" {
+    topics t
     python3 -c 'for n in 1998, 2047: print("\"" + "x" * n + "\"")' |
         dpp-produce -r -t t --max-event 2k
     is "$(dpp-consume -t t -e | wc -l)" 1
     is "$(dpp-consume -t t.dead -e | wc -l)" 1
 }
 
+# bats test_tags=kafka
 @test "control lines in the middle of plain input are 65, not obeyed" {
+    topics t
     printf '%s\n' "$GOOD" '{"dpp":"mark","run":"x","seq":1,"n":1}' >in
     run -65 bash -c 'dpp-produce -t t <in'
     echo '{"dpp":"seventh"}' >in
@@ -95,13 +106,28 @@ DEAD=7
     has "$output" "reorders"
 }
 
+# bats test_tags=kafka
+@test "an event that would become a control line on its way is dead" {
+    topics t t.dead u
+    echo "{\"dpporigin\":\"t/0/1\",\"dpp\":\"end\",\"run\":\"x\",${GOOD#\{}" |
+        dpp-produce -t t
+    is "$(dpp-consume -t t -e | wc -l)" 0
+    is "$(dpp-consume -t t.dead -e | jq -r .type)" dpp.invalid
+    dpp-consume -t t.dead -e -g g | dpp-produce -t u
+    is "$(dpp-consume -t u -e | wc -l)" 1
+}
+
+# bats test_tags=kafka
 @test "bare values are never taken for control lines" {
+    topics t
     echo '{"dpp":"end","run":"x"}' | dpp-produce -r -t t
     is "$(dpp-consume -t t -e -r)" '{"dpp":"end","run":"x"}'
 }
 
+# bats test_tags=kafka
 @test "random bytes end in events or dead letters, never in a crash" {
     for seed in 1 2 3 4 5; do
+        topics t
         python3 -c "
 import random, sys
 r = random.Random($seed)

@@ -4,7 +4,8 @@
 
 deliver_setup() {
     common_setup
-    export DPP_BROKER=log:$T/store
+    export DPP_BROKER
+    DPP_BROKER=$(store)
 }
 
 # endpoint [OPTION…]: $url; $T/record, $T/bytes and $T/control belong to it.

@@ -54,6 +54,7 @@ teardown() {
         awk '{print $1}' | xargs)" "2 2"
 }
 
+# bats test_tags=kafka
 @test "permanent refusals become dead letters with their reason, and the stream goes on" {
     endpoint
     for s in 400 402 404 405 411 413 414 415 418 422 431 451; do
@@ -110,7 +111,9 @@ teardown() {
     has_not "$(cat bytes)" /elsewhere
 }
 
+# bats test_tags=kafka
 @test "410 ends it with 77, and the event is not lost" {
+    topics in
     endpoint
     events 1 10 3 | dpp-produce -t in
     echo 410 >control
@@ -178,6 +181,7 @@ teardown() {
     has_not "$output" Authorization
 }
 
+# bats test_tags=kafka
 @test "places are filled, encoded in a URL, and refused where they would inject" {
     endpoint
     {
@@ -249,6 +253,7 @@ teardown() {
     is "$(accepted | xargs)" e1
 }
 
+# bats test_tags=kafka
 @test "dead lines and lines that are no event go to the dead letters" {
     endpoint
     {
@@ -264,7 +269,9 @@ teardown() {
     is "$status" 65
 }
 
+# bats test_tags=kafka
 @test "a dead letter goes to the topic that its event came from, with .dead" {
+    topics in
     endpoint
     echo 400 >control
     events 1 3 1 | dpp-produce -t in

@@ -25,7 +25,9 @@ moment() {
     read -rt "0.$(printf %03d $((RANDOM % 480 + 20)))" <> <(:) || :
 }
 
+# bats test_tags=kafka
 @test "killed 12 times with keys that fail and recover: nothing is lost, and each key stays in order" {
+    topics in
     events 1 6000 30 | dpp-produce -t in
     endpoint -d 5
     for i in $(seq 12); do

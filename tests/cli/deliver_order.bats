@@ -189,7 +189,9 @@ teardown() {
     in_order
 }
 
+# bats test_tags=kafka
 @test "SIGTERM defers what an endpoint does not take within 5 s; the segment ends with 0" {
+    topics in
     endpoint
     echo 1 >control
     events 1 3000 10 | dpp-produce -t in

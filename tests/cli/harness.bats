@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The tests' own tools, on small trees with one fault each.
+# shellcheck disable=SC2016,SC2154 # $ of inner files; the helper sets them
 load helper
-# shellcheck disable=SC2154 # the helper sets them
 
 setup() {
     common_setup
@@ -14,9 +14,10 @@ teardown() {
     common_teardown
 }
 
-# "TEST" stands for "@test", which bats would take for one of this file.
+# "TEST" stands for "@test", which bats would take for one of this file, and
+# "BOTH" for the tag of a test that runs on both brokers.
 bats_file() {
-    sed 's/^TEST/@test/' >"tests/cli/$1.bats"
+    sed 's/^TEST/@test/; s/^BOTH/# bats test_tags=kafka/' >"tests/cli/$1.bats"
 }
 
 run_tests() {
@@ -69,6 +70,70 @@ END
     rm build/unit/mute
     run_tests
     is "$status" 1
+}
+
+# A stand-in for tests/kafka/broker, which notes what it is told.
+stand_in() {
+    mkdir -p tests/kafka
+    cat >tests/kafka/broker <<END
+#!/bin/sh
+echo "\$1" >>"$T/told"
+[ ! -e "$T/broken" ] || { echo "broker: cannot fetch it" >&2; exit 69; }
+mkdir -p "\$2"
+case \$1 in
+start) echo host:1 >"\$2/bootstrap"; touch "\$2/cluster.json" ;;
+stop) rm "\$2/cluster.json" ;;
+esac
+END
+    cat >tests/kafka/records <<END
+#!/bin/sh
+[ "\$2" = delete ] || echo "\$3topic"
+echo "\$1 \$2 \$3" | sed 's/dpptest[.0-9a-f]*/SPACE./' >>"$T/cleaned"
+END
+    chmod +x tests/kafka/*
+    unset KAFKA_BOOTSTRAP
+}
+
+@test "tests/run starts one broker for all tests that need it, and ends it" {
+    stand_in
+    bats_file both <<'END'
+BOTH
+TEST "on both" { echo "${DPP_TEST_BROKER-log} ${KAFKA_BOOTSTRAP-}" >>"$SEEN"; }
+TEST "on the log" { [ -z "${DPP_TEST_BROKER-}" ]; }
+END
+    echo '@test "x" { [ "$KAFKA_BOOTSTRAP" = host:1 ]; }' >tests/kafka/it.bats
+    export SEEN=$T/seen
+    run_tests
+    is "$status" 0
+    is "${lines[-1]}" "4 passed, 0 failed, 0 skipped"
+    has "$output" "cli/both@kafka"
+    is "$(sort seen)" $'kafka host:1\nlog '
+    is "$(cat told)" $'start\nstop'
+    [ ! -e cleaned ]
+    rm told tests/kafka/it.bats
+    sed -i /tags/d tests/cli/both.bats
+    run_tests
+    [ ! -e told ]
+}
+
+@test "tests/run uses the broker of the user, starts none, and cleans up there" {
+    stand_in
+    echo '@test "x" { [ "$KAFKA_BOOTSTRAP" = mine:9 ]; }' >tests/kafka/it.bats
+    export KAFKA_BOOTSTRAP=mine:9
+    run_tests
+    is "$status" 0
+    [ ! -e told ]
+    is "$(cat cleaned)" $'mine:9 topics SPACE.\nmine:9 delete SPACE.topic'
+}
+
+@test "a broker that cannot be had fails the tests that need it, with its reason" {
+    stand_in
+    touch broken
+    echo '@test "x" { :; }' | tee tests/kafka/a.bats >tests/kafka/b.bats
+    run_tests
+    is "$status" 1
+    is "$(grep -c "cannot fetch it" <<<"$output")" 2
+    is "$(cat told)" start
 }
 
 @test "layers: an include of a higher rank, a wrong door and a stray word" {

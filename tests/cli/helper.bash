@@ -20,6 +20,8 @@ common_setup() {
     T=$BATS_TEST_TMPDIR
     export XDG_STATE_HOME=$T/state
     unset STATE_DIRECTORY DPP_BROKER
+    SPACE=${DPP_TEST_RUN:-$$}
+    SPACE=dpptest.${SPACE:0:12}.$BATS_TEST_NUMBER
     mkdir -p "$T/run" "$T/state"
     cd "$T" || return 1
 }
@@ -40,9 +42,38 @@ common_teardown() {
     fi
 }
 
-# The store of this test, as -b wants it.
+# --- the store of a test, on either broker -----------------------------------
+#
+# A test that is tagged "kafka" (it, or all of its file) runs on both, unless it
+# is tagged "log": it looks into the log's folder, or at what only the log does.
+
+on_kafka() {
+    [ "${DPP_TEST_BROKER-}" = kafka ]
+}
+
+# The store, as -b wants it. On Kafka all names in it begin with "$SPACE.",
+# which is this test's own; nobody sees that but kcat.
 store() {
-    echo "log:$T/store"
+    if on_kafka; then
+        echo "kafka://$KAFKA_BOOTSTRAP/$SPACE"
+    else
+        echo "log:$T/store"
+    fi
+}
+
+# topics NAME…: made where writing to one does not make it.
+topics() {
+    local t
+    on_kafka || return 0
+    for t; do
+        dpp-topic -b "$(store)" create "$t" 2>/dev/null ||
+            dpp-topic -b "$(store)" show "$t" >/dev/null
+    done
+}
+
+# What dpp-produce needs on this store to be exact.
+exact() {
+    ! on_kafka || echo --exactly-once --single-broker
 }
 
 # spawn NAME COMMAND…: run it in the background, in a process group of its own.

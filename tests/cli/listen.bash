@@ -16,6 +16,7 @@ await_listen() {
 }
 
 to_topic() {
+    topics in
     listen listen -b "$(store)" -t in "$@"
 }
 

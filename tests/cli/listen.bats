@@ -48,6 +48,7 @@ resident() {
 
 # --- with a topic -----------------------------------------------------------
 
+# bats test_tags=kafka
 @test "a request becomes an event in the topic and is answered 200 and empty" {
     to_topic
     is "$(post '{"n": 0.10}')" 200
@@ -59,6 +60,7 @@ resident() {
     has "$(events)" '"data":{"n": 0.10}'
 }
 
+# bats test_tags=kafka
 @test "a body that is no line of JSON keeps its bytes in base 64" {
     to_topic
     printf '{\n  "a": 1\n}\n' >pretty
@@ -73,6 +75,7 @@ resident() {
     json "$(events | tail -n 1)" '.data_base64 == "" and (has("data") | not)'
 }
 
+# bats test_tags=kafka
 @test "an event that was answered is there after kill -9" {
     to_topic
     for i in 1 2 3; do
@@ -82,6 +85,7 @@ resident() {
     is "$(events | jq -c .data.n | tr '\n' ' ')" "1 2 3 "
 }
 
+# bats test_tags=kafka
 @test "under load SIGTERM loses nothing that was answered and exits 0" {
     to_topic
     spawn load "$BUILD/bench/httpload" -c 16 -n 100000 "127.0.0.1:$port"
@@ -121,6 +125,7 @@ resident() {
 
 # --- signatures -------------------------------------------------------------
 
+# bats test_tags=kafka
 @test "GitHub: a signed request passes, with its id, type and key" {
     to_topic -C github -k file:gh.key
     body='{"repository":{"full_name":"octocat/hello"}}'
@@ -248,7 +253,9 @@ END
 
 # --- in a pipe --------------------------------------------------------------
 
+# bats test_tags=kafka
 @test "in a pipe the answer waits for the receipt" {
+    topics in
     spawn_sh row "dpp-listen -l 127.0.0.1:0 2>listen.err |
         dpp-produce -b $(store) -t in"
     await_listen listen
@@ -273,7 +280,9 @@ taken() {
     grep -q "in $1 " listen.err
 }
 
+# bats test_tags=kafka
 @test "when the sink dies, what is in flight gets 503, and we end with 76" {
+    topics in
     spawn_sh row "(dpp-listen -l 127.0.0.1:0 2>listen.err; echo \$? >status) |
         dpp-produce -b $(store) -t in"
     await_listen listen

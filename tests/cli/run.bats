@@ -65,7 +65,9 @@ END
 
 # --- a segment ---------------------------------------------------------------
 
+# bats test_tags=kafka
 @test "at the end of the input all end with 0, and so does dpp-run" {
+    topics out
     fill in 1000
     run_segment dpp-consume -t in -g g -e ! dpp-transform . ! dpp-produce -t out
     is "$status" 0
@@ -99,7 +101,9 @@ END
     is "$output" $'a\ndone'
 }
 
+# bats test_tags=kafka
 @test "a stage that is killed is named, and the segment starts again" {
+    topics out
     fill in 100
     spawn run dpp-run dpp-consume -t in -g g ! dpp-transform . ! \
         dpp-produce -t out
@@ -140,6 +144,7 @@ counts as 75); next start in "
     has "$output" "sh (stage 3) ended with 78"
 }
 
+# bats test_tags=kafka
 @test "a source that nobody answers is given up with 65 after three starts" {
     dpp-topic create in
     run_segment dpp-consume -t in -g g --hello-timeout 100ms ! cat ! wc -l
@@ -157,7 +162,9 @@ counts as 75); next start in "
 
 # --- what a stage leaves behind ----------------------------------------------
 
+# bats test_tags=kafka
 @test "a grandchild that holds the pipe open does not hold up the segment" {
+    topics out
     program holder <<'END'
 #!/bin/bash
 sleep 1000 &
@@ -193,7 +200,9 @@ END
     kill "$(cat guest)"
 }
 
+# bats test_tags=kafka
 @test "kill -9 of dpp-run takes every stage with it" {
+    topics out
     fill in 10
     spawn run dpp-run dpp-consume -t in -g g ! cat ! dpp-produce -t out
     wait_for has_values out 10
@@ -218,7 +227,9 @@ END
 
 # --- the end -----------------------------------------------------------------
 
+# bats test_tags=kafka
 @test "SIGTERM drains: the source first, the rest by its end" {
+    topics out
     fill in 5000
     spawn run dpp-run -v dpp-consume -t in -g g ! dpp-transform . ! \
         dpp-produce -t out
@@ -228,7 +239,9 @@ END
     is "$(cat run.err)" ""
 }
 
+# bats test_tags=kafka
 @test "SIGTERM or SIGINT to the whole group drains as well, and once" {
+    topics out.TERM out.INT
     for s in TERM INT; do
         fill in 100
         spawn run env --default-signal=INT dpp-run dpp-consume -t in -g g ! \
@@ -242,7 +255,9 @@ END
     done
 }
 
+# bats test_tags=kafka
 @test "a source that drains slowly does not get the signal twice" {
+    topics out.TERM out.INT
     program late <<'END'
 #!/usr/bin/python3 -u
 import signal, sys, time
@@ -302,7 +317,9 @@ END
     is "$status" 75
 }
 
+# bats test_tags=kafka
 @test "Ctrl-C at the terminal drains, and once" {
+    topics out
     fill in 100
     mkfifo run.in
     exec 8<>run.in
@@ -316,7 +333,9 @@ END
     is "$(tr -d '\r' <run.out)" "^Cstatus 0"
 }
 
+# bats test_tags=kafka
 @test "SIGINT to dpp-run alone drains" {
+    topics out
     fill in 100
     spawn run env --default-signal=INT dpp-run dpp-consume -t in -g g ! \
         dpp-produce -t out
@@ -355,7 +374,9 @@ END
     has "$(tail -n 1 run.err)" "next start in"
 }
 
+# bats test_tags=kafka
 @test "SIGHUP and SIGUSR1 reach the stages that are prepared, and kill none" {
+    topics out
     fill in 10
     spawn run dpp-run dpp-consume -t in -g g ! cat ! dpp-produce -t out
     wait_for has_values out 10
@@ -373,7 +394,9 @@ END
 
 # --- readiness ---------------------------------------------------------------
 
+# bats test_tags=kafka
 @test "READY=1 is passed on when all dpp stages are ready, and once" {
+    topics out
     listen
     fill in 10
     NOTIFY_SOCKET=$socket spawn run dpp-run --ready-fd 9 dpp-consume \
@@ -390,7 +413,9 @@ END
     stop ear
 }
 
+# bats test_tags=kafka
 @test "kills of a segment that works do not lengthen the pause" {
+    topics out
     listen
     dpp-topic create in
     NOTIFY_SOCKET=$socket spawn run dpp-run dpp-consume -t in -g g ! \
@@ -406,7 +431,9 @@ END
     stop ear
 }
 
+# bats test_tags=kafka
 @test "READY=1 waits for the sink" {
+    topics out
     listen
     dpp-topic create in
     NOTIFY_SOCKET=$socket spawn run dpp-run dpp-consume -t in -g g ! \

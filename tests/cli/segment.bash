@@ -21,6 +21,7 @@ program() {
 }
 
 fill() { # fill TOPIC N
+    topics "$1"
     seq 1 "$2" | dpp-produce -r -t "$1"
 }
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env bats
 # dpp-produce, dpp-consume and dpp-topic by hand.
+# bats file_tags=kafka
 load helper
 setup() {
     common_setup
-    export DPP_BROKER=log:$T/store
+    export DPP_BROKER
+    DPP_BROKER=$(store)
 }
 teardown() {
     common_teardown
@@ -20,6 +22,7 @@ events() {
 }
 
 @test "a value that is typed in comes out again" {
+    topics test
     echo '{"a":1}' | dpp-produce -r -t test
     run dpp-consume -r -e -t test
     is "$status" 0
@@ -27,7 +30,11 @@ events() {
 }
 
 @test "events keep their bytes, and get their origin" {
-    events 3 | sed 's/,"data"/ , "data"/' >in
+    topics t
+    events 3 >in
+    # blanks between members are the line's, not the event's: a record of Kafka
+    # in binary mode has no place for them
+    on_kafka || sed -i 's/,"data"/ , "data"/' in
     dpp-produce -t t <in
     dpp-consume -t t -e | sed 's/,"dpporigin":"[^"]*"//' >out
     same_file in out
@@ -36,12 +43,14 @@ events() {
 }
 
 @test "a last line without line end counts" {
+    topics t
     printf 'one\ntwo' | dpp-produce -r -t t
     run -0 dpp-consume -t t -e -r
     is "${#lines[@]}" 2
 }
 
 @test "values that are no line come out as one: JSON reflowed, else a string" {
+    topics t
     # value ID TYPE BYTES: an event that carries them in base 64.
     value() {
         printf '{"specversion":"1.0","id":"%s","source":"s","type":"t",' "$1"
@@ -59,6 +68,7 @@ events() {
 }
 
 @test "-o takes offsets, counts from the end, and times" {
+    topics t
     events 10 | dpp-produce -t t
     is "$(dpp-consume -t t -e -o 7 | jq -r .id | xargs)" "8 9 10"
     is "$(dpp-consume -t t -e -o -2 | jq -r .id | xargs)" "9 10"
@@ -71,6 +81,7 @@ events() {
 }
 
 @test "a group goes on where it was; -o moves none that has a position" {
+    topics t out
     events 10 | dpp-produce -t t
     dpp-consume -t t -g g -m 4 | dpp-produce -t out
     dpp-consume -t t -g g -e -o beginning | dpp-produce -t out
@@ -81,6 +92,7 @@ events() {
 }
 
 @test "a group that begins at the end keeps that place, even before an event" {
+    topics t out
     events 5 | dpp-produce -t t
     dpp-consume -t t -g g -o end -e | dpp-produce -t out
     events 3 | sed 's/"source":"[^"]*"/"source":"\/new"/' | dpp-produce -t t
@@ -89,6 +101,7 @@ events() {
 }
 
 @test "reset replays, and what the sink remembers does not prevent it" {
+    topics t out
     events 5 | dpp-produce -t t
     dpp-consume -t t -g g -e | dpp-produce -t out
     dpp-topic reset -g g t
@@ -97,14 +110,17 @@ events() {
 }
 
 @test "a topic that is made anew is not taken for the old one" {
+    topics t out
     events 5 | dpp-produce -t t
     dpp-consume -t t -g g -e | dpp-produce -t out
     dpp-topic rm t
+    topics t
     events 3 | dpp-produce -t t
     dpp-consume -t t -g g -e | dpp-produce -t out
     is "$(dpp-consume -t out -e | wc -l)" 8
 }
 
+# bats test_tags=log
 @test "when the group's file lags, the sink's position wins: nothing twice" {
     events 8 | dpp-produce -t t
     dpp-consume -t t -g g -m 3 | dpp-produce -t out
@@ -134,19 +150,20 @@ events() {
 }
 
 @test "members share the partitions; one takes over when the other is killed" {
+    topics out
     dpp-topic create -p 4 t
-    spawn_sh a "dpp-consume -t t -g g | dpp-produce -t out"
-    spawn_sh b "dpp-consume -t t -g g | dpp-produce -t out"
+    spawn_sh a "dpp-consume -t t -g g | dpp-produce $(exact) -t out"
+    spawn_sh b "dpp-consume -t t -g g | dpp-produce $(exact) -t out"
     owners() {
         local n
         n=$(events 40 | dpp-produce -t t && dpp-consume -t out -e | wc -l)
         [ "$n" -gt 0 ]
     }
-    wait_for owners
+    LIMIT=30 wait_for owners
     signal_group a KILL
     events 200 | sed 's/"source":"[^"]*"/"source":"\/last"/' | dpp-produce -t t
     all() { [ "$(dpp-consume -t out -e | grep -c '"/last"')" = 200 ]; }
-    wait_for all
+    LIMIT=90 wait_for all
     total=$(dpp-consume -t t -e | wc -l)
     same() { [ "$(dpp-consume -t out -e | wc -l)" = "$total" ]; }
     wait_for same
@@ -155,7 +172,7 @@ events() {
 @test "an unknown topic is 69, with the line that makes it" {
     run dpp-consume -t nowhere
     is "$status" 69
-    has "$output" "dpp-topic -b log:$T/store create nowhere"
+    has "$output" "dpp-topic -b $(store) create nowhere"
     is "${#lines[@]}" 1
 }
 
@@ -190,6 +207,7 @@ events() {
     has "$output" "terminal"
 }
 
+# bats test_tags=log
 @test "dpp-topic lists, shows, verifies and removes" {
     run -0 dpp-topic
     has "$output" "no topics yet"
@@ -208,6 +226,7 @@ events() {
     is "$status" 69
 }
 
+# bats test_tags=log
 @test "a group that does not run holds back what it has not read for --group-expiry, and no longer" {
     export DPP_LOG_SEGMENT=64K
     run -64 dpp-topic create --group-expiry 0s kept
@@ -234,6 +253,7 @@ events() {
 }
 
 @test "closed standard descriptors are no files of ours" {
+    topics t
     events 3 | dpp-produce -t t
     dpp-consume -t t -e >out 2>&-
     is "$(wc -l <out)" 3
@@ -241,10 +261,11 @@ events() {
     is "$status" 74
     run bash -c 'dpp-produce -t t <&-'
     is "$status" 74
-    run -0 dpp-topic verify
+    on_kafka || run -0 dpp-topic verify
 }
 
 @test "a full standard output is 74" {
+    topics t
     events 3 | dpp-produce -t t
     run bash -c 'dpp-consume -t t -e >/dev/full'
     is "$status" 74
@@ -254,6 +275,7 @@ events() {
 }
 
 @test "a reader that goes away is 76" {
+    topics t
     events 5000 | dpp-produce -t t
     run bash -c 'dpp-consume -t t 2>err | head -n 1 >/dev/null
         exit ${PIPESTATUS[0]}'
@@ -261,6 +283,7 @@ events() {
 }
 
 @test "a reader that gives no receipts is found out, and nothing is taken" {
+    topics t
     events 5 | dpp-produce -t t
     for reader in 'wc -l' 'jq -c --unbuffered .data' \
         'grep --line-buffered id' 'cat >/dev/null'; do
@@ -271,16 +294,19 @@ events() {
     done
     has "$(cat err)" '"cat"'
     run -0 dpp-topic lag t
-    has "$output" "none"
+    # no position: "none", or no group at all
+    [[ ! $output =~ t\ +0\ +[0-9] ]]
 }
 
 @test "at most once is said so, and moves the position without receipts" {
+    topics t
     events 5 | dpp-produce -t t
     is "$(dpp-consume -t t -g g --no-receipts -e | wc -l)" 5
     is "$(dpp-consume -t t -g g --no-receipts -e | wc -l)" 0
 }
 
 @test "SIGUSR1 prints one line of statistics; a datagram goes to the socket" {
+    topics t
     events 5 | dpp-produce -t t
     python3 -c 'import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -308,6 +334,7 @@ print(s.recv(65536).decode(), end="")' >datagram &
     stop c
 }
 
+# bats test_tags=log
 @test "an older instance is refused once a newer one has begun" {
     events 5 | dpp-produce -t t
     mkfifo pipe
@@ -324,6 +351,7 @@ print(s.recv(65536).decode(), end="")' >datagram &
     is "$(dpp-consume -t out -e | wc -l)" 5
 }
 
+# bats test_tags=log
 @test "a full disk is waited out with one warning, and nothing is lost" {
     [ "$(id -u)" -eq 0 ] || skip "needs root for a small file system"
     mkdir small

@@ -5,6 +5,9 @@ load helper
 
 setup() {
     common_setup
+    # typed without -b: the state folder, or what the environment names
+    ! on_kafka || export DPP_BROKER
+    ! on_kafka || DPP_BROKER=$(store)
     printf "It's a Secret to Everybody" >gh.key
     chmod 600 gh.key
 }
@@ -29,6 +32,7 @@ post() {
 # Three events in the topic "github", by the front door.
 receive() {
     local port
+    topics github
     port=$(free_port)
     spawn listen dpp-listen -l "127.0.0.1:$port" -C github -k file:gh.key \
         -t github
@@ -53,7 +57,9 @@ receive() {
     json @row.out '.data == {"n":1} and .subject == "/any/path"'
 }
 
+# bats test_tags=kafka
 @test "echo '{\"a\":1}' | dpp-produce -r -t test; dpp-consume -r -e -t test; dpp-topic" {
+    topics test
     echo '{"a":1}' | dpp-produce -r -t test
     is "$(dpp-consume -r -e -t test)" '{"a":1}'
     run dpp-topic
@@ -62,6 +68,7 @@ receive() {
     is "$(awk '{print $1, $2, $3}' <<<"${lines[1]}")" "test 1 1"
 }
 
+# bats test_tags=kafka
 @test "dpp-consume -t github -e | jq -r .type | sort | uniq -c" {
     receive
     run sh -c 'dpp-consume -t github -e | jq -r .type | sort | uniq -c'
@@ -70,6 +77,7 @@ receive() {
         "1 issues 2 push"
 }
 
+# bats test_tags=kafka
 @test "dpp-consume -t github -o TIME -e | dpp-deliver -n URL" {
     receive
     local yesterday tomorrow
@@ -112,6 +120,7 @@ receive() {
     done
 }
 
+# bats test_tags=kafka
 @test "a source with a group that writes to a terminal says what is missing" {
     dpp-topic create t
     run script -qec "dpp-consume -t t -g g" /dev/null

@@ -37,13 +37,17 @@ def main():
     p.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     p.add_argument("--style", choices=("p", "s"), default="p")
     p.add_argument("--patience", type=float, default=90)
+    p.add_argument("--store", help="kafka://HOST:PORT instead of a log")
+    p.add_argument("--at-least-once", action="store_true",
+                   help="on Kafka, without transactions: it must be found out")
     p.add_argument("--verbose", action="store_true")
     p.add_argument("--dir", help="folder of the run (a temporary one)")
     a = p.parse_args()
     a.dir = a.dir or tempfile.mkdtemp(prefix="dpp-storm.")
     again = (f"python3 tests/storm {a.scenario} --events {a.events} --kills "
              f"{a.kills} --rate {a.rate:g} --keys {a.keys} --seed {a.seed} "
-             f"--style {a.style}")
+             f"--style {a.style}" + (f" --store {a.store}" if a.store else "") +
+             (" --at-least-once" if a.at_least_once else ""))
     b = bench.Bench(a)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("storm: stopped"))
     try:

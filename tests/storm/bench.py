@@ -72,7 +72,10 @@ class Bench:
         self.a = a
         self.where = Path(a.dir)
         self.where.mkdir(parents=True, exist_ok=True)
-        self.store = f"log:{self.where}/store"
+        self.store = (f"{a.store}/storm.{os.getpid()}.{a.seed}" if a.store
+                      else f"log:{self.where}/store")
+        self.exact = ("--exactly-once --single-broker"
+                      if a.store and not a.at_least_once else "")
         self.ledger = self.where / "ledger"
         self.record = self.where / "record"
         self.gate = self.where / "gate"
@@ -89,6 +92,11 @@ class Bench:
         os.environ["XDG_STATE_HOME"] = str(self.where / "state")
         os.environ["DPP_STATS_SOCKET"] = str(self.where / "stats")
         os.environ.pop("STATE_DIRECTORY", None)
+
+    def topics(self, *names):
+        """Made, where writing to one does not make it."""
+        for t in names if self.a.store else ():
+            subprocess.run(["dpp-topic", "create", t], check=True)
 
     def row(self, name, pipeline, victims, before=":"):
         r = Row(name, self.where, pipeline, victims, before)

@@ -127,6 +127,7 @@ def supervised(b):
 
 def intake(b):
     """listen | produce: 2xx after the receipt."""
+    b.topics("in")
     row = b.row("intake", b.listen("") + " | dpp-produce -t in",
                 {"dpp-listen", "dpp-produce"})
     feeder = b.feed("--rate", str(b.a.rate))
@@ -140,9 +141,11 @@ def intake(b):
 
 def topic_to_topic(b, middle, name):
     """listen -t ; consume | filter | produce: exactly once."""
+    b.topics("in", "out")
     front = b.row("listen", b.listen("-t in"), LISTEN)
     back = b.row("segment", f"dpp-consume -t in -g g -o beginning | {middle} "
-                 "| dpp-produce -t out", {"dpp-consume", name, "dpp-produce"},
+                 f"| dpp-produce {b.exact} -t out",
+                 {"dpp-consume", name, "dpp-produce"},
                  "dpp-topic create in 2>/dev/null; :")
     feeder = b.feed("--rate", str(b.a.rate))
     storm(b, [front, back], feeder)

@@ -172,6 +172,12 @@ static void keys(void)
                "a type with a line end is refused");
     unit_check(fill(t, EVENT(",\"data_base64\":\"****\""), &r, &e) == -1,
                "so is a body that is no base 64");
+    unit_check(fill(t,
+                    EVENT(",\"datacontenttype\":\"text/xml\",\"data\":"
+                          "\"<a b=\\\"c\\\"/>\""),
+                    &r, &e) == 0 &&
+                   slice_is(r.body, "<a b=\"c\"/>"),
+               "a string of another type than JSON is sent as its text");
     target_free(t);
     request_release(&r);
 }

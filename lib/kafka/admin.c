@@ -1,0 +1,466 @@
+#include "kafka/admin.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "kafka/handle.h"
+#include "kafka/offsets.h"
+
+enum { LOOK_MS = 10, SPREAD_US = 10 * 1000 * 1000 };
+
+struct kafka_admin {
+    struct kafka_handle h;
+};
+
+struct kafka_admin *kafka_admin_open(const struct kafka_client *client,
+                                     struct err *e)
+{
+    /* a consumer's handle: a producer's crashes where the coordinator is not
+     * ready (librdkafka issue 5040); it joins no group */
+    static const struct kafka_setting extra[] = {{"group.id", "dpp-admin"},
+                                                 {NULL, NULL}};
+    struct kafka_admin *a = mem_new(sizeof *a);
+
+    if (kafka_handle_open(&a->h, client, RD_KAFKA_CONSUMER, 0, extra, e) < 0) {
+        free(a);
+        return NULL;
+    }
+    return a;
+}
+
+void kafka_admin_close(struct kafka_admin *a)
+{
+    if (a != NULL) {
+        kafka_handle_close(&a->h);
+        free(a);
+    }
+}
+
+const char *kafka_admin_cluster(struct kafka_admin *a, struct err *e)
+{
+    return a->h.cluster[0] != '\0' || kafka_handle_cluster(&a->h, e) == 0
+               ? a->h.cluster
+               : NULL;
+}
+
+/* --- asking ---------------------------------------------------------------
+ */
+
+static rd_kafka_AdminOptions_t *options(struct kafka_admin *a,
+                                        rd_kafka_admin_op_t op)
+{
+    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(a->h.rk, op);
+    char why[200];
+
+    (void)rd_kafka_AdminOptions_set_request_timeout(o, KAFKA_START_MS, why,
+                                                    sizeof why);
+    return o;
+}
+
+/* The answer to the one question that is under way; the caller's. */
+static rd_kafka_event_t *answer(struct kafka_admin *a, rd_kafka_queue_t *q,
+                                const char *what, struct err *e)
+{
+    rd_kafka_event_t *ev = NULL;
+    rd_kafka_event_t *other;
+
+    while (ev == NULL) {
+        ev = rd_kafka_queue_poll(q, 100);
+        while ((other = rd_kafka_queue_poll(a->h.queue, 0)) != NULL) {
+            const int rc = kafka_handle_event(&a->h, other, e);
+            rd_kafka_event_destroy(other);
+            if (rc < 0) {
+                if (ev != NULL) {
+                    rd_kafka_event_destroy(ev);
+                }
+                return NULL;
+            }
+        }
+    }
+    if (rd_kafka_event_error(ev) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        (void)kafka_fail(e, rd_kafka_event_error(ev), what);
+        rd_kafka_event_destroy(ev);
+        return NULL;
+    }
+    return ev;
+}
+
+/* --- topics ---------------------------------------------------------------
+ */
+
+static int each_topic(const struct rd_kafka_metadata *m, kafka_topic_fn *fn,
+                      void *arg, struct err *e)
+{
+    for (int i = 0; i < m->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *t = &m->topics[i];
+        if (strncmp(t->topic, "__", 2) != 0 && t->partition_cnt > 0 &&
+            fn(arg, t->topic, (uint32_t)t->partition_cnt,
+               (uint32_t)t->partitions[0].replica_cnt, e) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int kafka_admin_topics(struct kafka_admin *a, kafka_topic_fn *fn, void *arg,
+                       struct err *e)
+{
+    const struct rd_kafka_metadata *m;
+
+    if (kafka_handle_cluster(&a->h, e) < 0) { /* with refusals told apart */
+        return -1;
+    }
+    const rd_kafka_resp_err_t err =
+        rd_kafka_metadata(a->h.rk, 1, NULL, &m, KAFKA_START_MS);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return kafka_fail(e, err, "topics");
+    }
+    const int rc = each_topic(m, fn, arg, e);
+    rd_kafka_metadata_destroy(m);
+    return rc;
+}
+
+struct wanted {
+    const char *topic;
+    uint32_t partitions;
+    uint32_t replicas;
+};
+
+static int compare(void *arg, const char *topic, uint32_t partitions,
+                   uint32_t replicas, struct err *e)
+{
+    struct wanted *w = arg;
+
+    (void)e;
+    if (strcmp(topic, w->topic) == 0) {
+        w->partitions = partitions;
+        w->replicas = replicas;
+    }
+    return 0;
+}
+
+int kafka_admin_topic(struct kafka_admin *a, const char *topic,
+                      uint32_t *partitions, uint32_t *replicas, struct err *e)
+{
+    const struct rd_kafka_metadata *m;
+    struct wanted w = {.topic = topic};
+
+    if (kafka_handle_partitions(&a->h, topic, partitions, KAFKA_START_MS, e) <
+        0) {
+        return -1;
+    }
+    if (*partitions == 0) {
+        return 0;
+    }
+    rd_kafka_topic_t *t = rd_kafka_topic_new(a->h.rk, topic, NULL);
+    const rd_kafka_resp_err_t err =
+        rd_kafka_metadata(a->h.rk, 0, t, &m, KAFKA_START_MS);
+    rd_kafka_topic_destroy(t);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return kafka_fail(e, err, topic);
+    }
+    (void)each_topic(m, compare, &w, e);
+    rd_kafka_metadata_destroy(m);
+    *replicas = w.replicas;
+    return 1;
+}
+
+int kafka_admin_bounds(struct kafka_admin *a, const char *topic, uint32_t p,
+                       uint64_t *begin, uint64_t *end, struct err *e)
+{
+    int64_t low;
+    int64_t high;
+    const rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(
+        a->h.rk, topic, (int32_t)p, &low, &high, KAFKA_START_MS);
+
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return kafka_fail(e, err, topic);
+    }
+    *begin = (uint64_t)low;
+    *end = (uint64_t)high;
+    return 0;
+}
+
+int kafka_admin_find_time(struct kafka_admin *a, const char *topic, uint32_t p,
+                          uint64_t ms, uint64_t *offset, struct err *e)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *at =
+        rd_kafka_topic_partition_list_add(list, topic, (int32_t)p);
+    uint64_t begin;
+
+    at->offset = (int64_t)ms;
+    const rd_kafka_resp_err_t err =
+        rd_kafka_offsets_for_times(a->h.rk, list, KAFKA_START_MS);
+    const int64_t found = at->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return kafka_fail(e, err, topic);
+    }
+    *offset = (uint64_t)found;
+    return found >= 0 ? 0 : kafka_admin_bounds(a, topic, p, &begin, offset, e);
+}
+
+static void set_number(rd_kafka_NewTopic_t *t, const char *name, uint64_t value)
+{
+    char text[32];
+
+    if (value > 0) {
+        (void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+        (void)rd_kafka_NewTopic_set_config(t, name, text);
+    }
+}
+
+/* The one topic's result of an answer. */
+static int judge(const rd_kafka_topic_result_t **results, size_t n,
+                 const char *topic, struct err *e)
+{
+    if (n == 1 &&
+        rd_kafka_topic_result_error(results[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const char *why = rd_kafka_topic_result_error_string(results[0]);
+        (void)kafka_fail(e, rd_kafka_topic_result_error(results[0]), topic);
+        if (rd_kafka_topic_result_error(results[0]) ==
+            RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+            return err_set(e, STATUS_CONFIG, "topic %s is there already",
+                           topic);
+        }
+        if (e->status == STATUS_RETRY) { /* what the request asks for */
+            return err_set(e, STATUS_CONFIG, "topic %s: %s", topic, why);
+        }
+        return -1;
+    }
+    return 0;
+}
+
+/* The brokers answer before all of them know: whoever comes next should find
+ * what was made, and not what was removed. */
+static int await_topic(struct kafka_admin *a, const char *topic, bool there,
+                       struct err *e)
+{
+    const uint64_t until = clock_mono_us() + SPREAD_US;
+    uint32_t partitions;
+
+    do {
+        if (kafka_handle_partitions(&a->h, topic, &partitions, KAFKA_START_MS,
+                                    e) < 0) {
+            return -1;
+        }
+        if ((partitions > 0) == there) {
+            return 0;
+        }
+        (void)poll(NULL, 0, LOOK_MS);
+    } while (clock_mono_us() < until);
+    return 0;
+}
+
+int kafka_admin_create(struct kafka_admin *a, const char *topic,
+                       const struct kafka_topic_conf *conf, struct err *e)
+{
+    char why[300];
+    rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(
+        topic, (int)conf->partitions,
+        conf->replicas > 0 ? (int)conf->replicas : -1, why, sizeof why);
+
+    if (t == NULL) {
+        return err_set(e, STATUS_USAGE, "topic %s: %s", topic, why);
+    }
+    set_number(t, "min.insync.replicas", conf->min_in_sync);
+    set_number(t, "retention.bytes", conf->retain_bytes);
+    set_number(t, "retention.ms", conf->retain_ms);
+    if (conf->is_compacted) {
+        (void)rd_kafka_NewTopic_set_config(t, "cleanup.policy", "compact");
+    }
+    rd_kafka_queue_t *q = rd_kafka_queue_new(a->h.rk);
+    rd_kafka_AdminOptions_t *o = options(a, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    (void)rd_kafka_AdminOptions_set_operation_timeout(o, KAFKA_START_MS / 2,
+                                                      why, sizeof why);
+    rd_kafka_CreateTopics(a->h.rk, &t, 1, o, q);
+    rd_kafka_event_t *ev = answer(a, q, topic, e);
+    int rc = -1;
+    if (ev != NULL) {
+        size_t n;
+        const rd_kafka_topic_result_t **result =
+            rd_kafka_CreateTopics_result_topics(
+                rd_kafka_event_CreateTopics_result(ev), &n);
+        rc = judge(result, n, topic, e);
+        rd_kafka_event_destroy(ev);
+    }
+    rd_kafka_AdminOptions_destroy(o);
+    rd_kafka_queue_destroy(q);
+    rd_kafka_NewTopic_destroy(t);
+    return rc == 0 ? await_topic(a, topic, true, e) : -1;
+}
+
+int kafka_admin_remove(struct kafka_admin *a, const char *topic, struct err *e)
+{
+    rd_kafka_DeleteTopic_t *t = rd_kafka_DeleteTopic_new(topic);
+    rd_kafka_queue_t *q = rd_kafka_queue_new(a->h.rk);
+    rd_kafka_AdminOptions_t *o = options(a, RD_KAFKA_ADMIN_OP_DELETETOPICS);
+
+    rd_kafka_DeleteTopics(a->h.rk, &t, 1, o, q);
+    rd_kafka_event_t *ev = answer(a, q, topic, e);
+    int rc = -1;
+    if (ev != NULL) {
+        size_t n;
+        const rd_kafka_topic_result_t **result =
+            rd_kafka_DeleteTopics_result_topics(
+                rd_kafka_event_DeleteTopics_result(ev), &n);
+        rc = judge(result, n, topic, e);
+        rd_kafka_event_destroy(ev);
+    }
+    rd_kafka_AdminOptions_destroy(o);
+    rd_kafka_queue_destroy(q);
+    rd_kafka_DeleteTopic_destroy(t);
+    return rc == 0 ? await_topic(a, topic, false, e) : -1;
+}
+
+/* --- settings -------------------------------------------------------------
+ */
+
+static void read_entry(const rd_kafka_ConfigEntry_t *entry,
+                       struct kafka_topic_conf *conf)
+{
+    const char *name = rd_kafka_ConfigEntry_name(entry);
+    const char *value = rd_kafka_ConfigEntry_value(entry);
+    const long long n = value != NULL ? atoll(value) : 0;
+    const uint64_t positive = n > 0 ? (uint64_t)n : 0;
+
+    if (strcmp(name, "retention.ms") == 0) {
+        conf->retain_ms = positive;
+    } else if (strcmp(name, "retention.bytes") == 0) {
+        conf->retain_bytes = positive;
+    } else if (strcmp(name, "min.insync.replicas") == 0) {
+        conf->min_in_sync = (uint32_t)positive;
+    }
+}
+
+int kafka_admin_conf(struct kafka_admin *a, const char *topic,
+                     struct kafka_topic_conf *conf, struct err *e)
+{
+    rd_kafka_ConfigResource_t *r =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_queue_t *q = rd_kafka_queue_new(a->h.rk);
+    rd_kafka_AdminOptions_t *o = options(a, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    size_t n = 0;
+    size_t entries = 0;
+
+    rd_kafka_DescribeConfigs(a->h.rk, &r, 1, o, q);
+    rd_kafka_event_t *ev = answer(a, q, topic, e);
+    if (ev != NULL) {
+        const rd_kafka_ConfigResource_t **result =
+            rd_kafka_DescribeConfigs_result_resources(
+                rd_kafka_event_DescribeConfigs_result(ev), &n);
+        const rd_kafka_ConfigEntry_t **entry =
+            n == 1 ? rd_kafka_ConfigResource_configs(result[0], &entries)
+                   : NULL;
+        for (size_t i = 0; i < entries; i++) {
+            read_entry(entry[i], conf);
+        }
+        rd_kafka_event_destroy(ev);
+    }
+    rd_kafka_AdminOptions_destroy(o);
+    rd_kafka_queue_destroy(q);
+    rd_kafka_ConfigResource_destroy(r);
+    return ev != NULL ? 0 : -1;
+}
+
+/* --- groups ---------------------------------------------------------------
+ */
+
+int kafka_admin_groups(struct kafka_admin *a, kafka_group_fn *fn, void *arg,
+                       struct err *e)
+{
+    rd_kafka_queue_t *q = rd_kafka_queue_new(a->h.rk);
+    rd_kafka_AdminOptions_t *o =
+        options(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS);
+    size_t n = 0;
+    int rc = -1;
+
+    rd_kafka_ListConsumerGroups(a->h.rk, o, q);
+    rd_kafka_event_t *ev = answer(a, q, "groups", e);
+    if (ev != NULL) {
+        const rd_kafka_ConsumerGroupListing_t **list =
+            rd_kafka_ListConsumerGroups_result_valid(
+                rd_kafka_event_ListConsumerGroups_result(ev), &n);
+        rc = 0;
+        for (size_t i = 0; rc == 0 && i < n; i++) {
+            rc = fn(arg, rd_kafka_ConsumerGroupListing_group_id(list[i]), e);
+        }
+        rd_kafka_event_destroy(ev);
+    }
+    rd_kafka_AdminOptions_destroy(o);
+    rd_kafka_queue_destroy(q);
+    return rc;
+}
+
+int kafka_admin_offsets(struct kafka_admin *a, const char *group, bool stable,
+                        kafka_offset_fn *fn, void *arg, struct err *e)
+{
+    return kafka_offsets_read(a->h.rk, group, stable, fn, arg, e);
+}
+
+static int judge_offsets(rd_kafka_event_t *ev, const char *group, struct err *e)
+{
+    size_t n = 0;
+    const rd_kafka_group_result_t **result =
+        rd_kafka_AlterConsumerGroupOffsets_result_groups(
+            rd_kafka_event_AlterConsumerGroupOffsets_result(ev), &n);
+
+    for (size_t i = 0; i < n; i++) {
+        const rd_kafka_error_t *error = rd_kafka_group_result_error(result[i]);
+        const rd_kafka_topic_partition_list_t *list =
+            rd_kafka_group_result_partitions(result[i]);
+        rd_kafka_resp_err_t err = error != NULL ? rd_kafka_error_code(error)
+                                                : RD_KAFKA_RESP_ERR_NO_ERROR;
+        for (int k = 0; err == 0 && list != NULL && k < list->cnt; k++) {
+            err = list->elems[k].err;
+        }
+        if (err == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+            err == RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP) {
+            return err_set(e, STATUS_RETRY,
+                           "group %s has members: stop them first", group);
+        }
+        if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return kafka_fail(e, err, group);
+        }
+    }
+    return 0;
+}
+
+int kafka_admin_set_offsets(struct kafka_admin *a, const char *group,
+                            const char *topic, const uint64_t *offsets,
+                            uint32_t n, const char *metadata, struct err *e)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)n);
+    rd_kafka_queue_t *q = rd_kafka_queue_new(a->h.rk);
+    rd_kafka_AdminOptions_t *o =
+        options(a, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS);
+
+    for (uint32_t p = 0; p < n; p++) {
+        rd_kafka_topic_partition_t *to =
+            rd_kafka_topic_partition_list_add(list, topic, (int32_t)p);
+        to->offset = (int64_t)offsets[p];
+        to->metadata = mem_strdup(metadata);
+        to->metadata_size = strlen(metadata);
+    }
+    rd_kafka_AlterConsumerGroupOffsets_t *g =
+        rd_kafka_AlterConsumerGroupOffsets_new(group, list);
+    rd_kafka_AlterConsumerGroupOffsets(a->h.rk, &g, 1, o, q);
+    rd_kafka_event_t *ev = answer(a, q, group, e);
+    const int rc = ev != NULL ? judge_offsets(ev, group, e) : -1;
+    if (ev != NULL) {
+        rd_kafka_event_destroy(ev);
+    }
+    rd_kafka_AlterConsumerGroupOffsets_destroy(g);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_AdminOptions_destroy(o);
+    rd_kafka_queue_destroy(q);
+    return rc;
+}

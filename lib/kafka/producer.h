@@ -1,0 +1,57 @@
+/* Writing records to topics of a cluster.
+ *
+ * At least once: a record is safe when its delivery report says so; the
+ * library repeats it until then, without a limit of time, and never twice
+ * (idempotent producer). Records are sent under a batch, which tells when all
+ * of them are safe.
+ *
+ * In transactions (kafka/exact.h) no report comes for a record: the commit
+ * stands for all. */
+#ifndef KAFKA_PRODUCER_H
+#define KAFKA_PRODUCER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+struct kafka_client;
+struct kafka_handle;
+struct kafka_producer;
+struct kafka_record;
+
+/* Records that are safe together. The caller's; it must live until left is 0
+ * or the producer is closed. */
+struct kafka_batch {
+    uint64_t left;  /* records without a report */
+    int64_t *place; /* for each record partition and offset, or NULL */
+};
+
+/* transactional: NULL, or the transactional.id. */
+struct kafka_producer *kafka_producer_open(const struct kafka_client *,
+                                           const char *transactional,
+                                           struct err *);
+void kafka_producer_close(struct kafka_producer *);
+struct kafka_handle *kafka_producer_handle(struct kafka_producer *);
+
+/* Partitions of a topic to write to: 0 if there is no such topic. -1: 69, 77.
+ */
+int kafka_producer_topic(struct kafka_producer *, const char *topic,
+                         uint32_t *partitions, struct err *);
+
+/* 0; 1 no room: what is under way must become safe first; -1: 78 if the record
+ * is too large. It is copied. */
+int kafka_producer_send(struct kafka_producer *, const char *topic,
+                        const struct kafka_record *, struct kafka_batch *,
+                        struct err *);
+
+/* Take the reports that are there. -1 a record is lost to us (75: a new run
+ * repeats it), or the producer is at its end. */
+int kafka_producer_poll(struct kafka_producer *, struct err *);
+
+/* Wait for reports, so long at most. */
+void kafka_producer_wait(struct kafka_producer *, int timeout_ms);
+
+/* Readable when there may be reports. */
+int kafka_producer_fd(const struct kafka_producer *);
+
+#endif

@@ -1,0 +1,280 @@
+/* Writing to topics of a cluster.
+ *
+ * Commits are numbered; each is a batch of records, and durable when the
+ * brokers have reported the last of them. Batches become durable in any order,
+ * but are told in theirs.
+ *
+ * Exactly once, a commit is part of a transaction, with its position, and
+ * durable with that. All writers of a store write in the same transaction, so
+ * dead letters stand or fall with the position that passes them. */
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "kafka/exact.h"
+#include "kafka/producer.h"
+#include "kafka/record.h"
+#include "record/event.h"
+#include "topic/gather.h"
+#include "topic/remote.h"
+
+enum { BATCHES = 1024, WAIT_MS = 100 };
+
+struct remote_writer {
+    struct topic_writer base;
+    struct remote_store *store;
+    char *name;  /* of the topic, here */
+    char *topic; /* in the cluster */
+    struct gather gather;
+    size_t sent; /* of what is gathered, in a commit that found no room */
+    struct kafka_scratch scratch;
+    struct kafka_batch batch[BATCHES]; /* of the commits done + 1 to last */
+    uint64_t number[BATCHES];          /* or of their transactions */
+    bool attached;                     /* the producer knows the topic */
+    uint64_t last;
+    uint64_t done;
+};
+
+static struct kafka_producer *producer_of(const struct remote_writer *w)
+{
+    return w->store->exact != NULL ? kafka_exact_producer(w->store->exact)
+                                   : w->store->producer;
+}
+
+static int attach(struct remote_writer *w, struct err *e)
+{
+    uint32_t partitions;
+
+    if (w->attached) {
+        return 0;
+    }
+    if (kafka_producer_topic(producer_of(w), w->topic, &partitions, e) < 0) {
+        return -1;
+    }
+    if (partitions == 0) {
+        return remote_unknown(&w->store->base, w->name, e);
+    }
+    w->attached = true;
+    return 0;
+}
+
+/* Exactly once there is no producer before the claim. */
+static int prepare(struct remote_writer *w, struct err *e)
+{
+    struct remote_store *s = w->store;
+
+    if (s->exact != NULL) {
+        const int rc = kafka_exact_check(s->exact, w->topic, e);
+        return rc == 0 ? remote_unknown(&s->base, w->name, e) : rc;
+    }
+    if (s->producer == NULL) {
+        s->producer = kafka_producer_open(s->client, NULL, e);
+    }
+    return s->producer == NULL ? -1 : attach(w, e);
+}
+
+struct topic_writer *remote_writer_open(struct topic_store *store,
+                                        const char *topic, struct err *e)
+{
+    struct remote_writer *w = mem_new(sizeof *w);
+
+    w->store = (struct remote_store *)store;
+    w->name = mem_strdup(topic);
+    w->topic = remote_name(w->store, topic);
+    kafka_scratch_init(&w->scratch);
+    if (prepare(w, e) < 0) {
+        remote_writer_close(&w->base);
+        return NULL;
+    }
+    return &w->base;
+}
+
+void remote_writer_close(struct topic_writer *base)
+{
+    struct remote_writer *w = (struct remote_writer *)base;
+
+    gather_release(&w->gather);
+    kafka_scratch_release(&w->scratch);
+    free(w->name);
+    free(w->topic);
+    free(w);
+}
+
+int remote_writer_own(struct topic_writer *base, const char *run,
+                      struct slice name, struct slice keys, struct buf *pos,
+                      struct err *e)
+{
+    const struct remote_store *s = ((struct remote_writer *)base)->store;
+    struct buf group;
+
+    (void)run; /* owners go by their transactional.id */
+    if (s->exact == NULL) {
+        return 0; /* at least once: the source keeps the position */
+    }
+    buf_init(&group);
+    buf_printf(&group, "%s%.*s", s->space, (int)name.n, name.p);
+    const int rc = kafka_exact_claim(s->exact, buf_slice(&group), keys, pos, e);
+    buf_release(&group);
+    return rc;
+}
+
+int remote_writer_disown(struct topic_writer *base, struct err *e)
+{
+    struct remote_writer *w = (struct remote_writer *)base;
+
+    return w->store->exact != NULL ? kafka_exact_release(w->store->exact, e)
+                                   : 0;
+}
+
+void remote_writer_add(struct topic_writer *base, const struct slice part[2],
+                       struct slice key)
+{
+    (void)key; /* the record's key is made with the record */
+    gather_add(&((struct remote_writer *)base)->gather, part, 0);
+}
+
+size_t remote_writer_cut(struct topic_writer *base)
+{
+    return gather_cut(&((struct remote_writer *)base)->gather);
+}
+
+static int send(struct remote_writer *w, struct slice line,
+                struct kafka_batch *b, struct err *e)
+{
+    struct event ev;
+    bool reordered;
+    struct kafka_record rec;
+
+    if (event_parse(&ev, line, &reordered, e) < 0) {
+        return -1;
+    }
+    kafka_record_encode(&w->scratch, &ev, w->store->mode, &rec);
+    return kafka_producer_send(producer_of(w), w->topic, &rec, b, e);
+}
+
+static int send_all(struct remote_writer *w, size_t n, struct err *e)
+{
+    struct kafka_batch *b = &w->batch[(w->last + 1) % BATCHES];
+
+    if (w->sent == 0) {
+        b->left = 0;
+    }
+    for (; w->sent < n; w->sent++) {
+        const int rc = send(w, gather_line(&w->gather, w->sent), b, e);
+        if (rc != 0) {
+            return rc == 1 ? 1 : -1;
+        }
+    }
+    return 0;
+}
+
+int remote_writer_commit(struct topic_writer *base, struct slice name,
+                         struct slice pos, struct err *e)
+{
+    struct remote_writer *w = (struct remote_writer *)base;
+    struct kafka_exact *x = w->store->exact;
+    const size_t n = gather_ready(&w->gather);
+    const size_t bytes = w->gather.bytes.n;
+
+    (void)name;
+    e->text[0] = '\0'; /* no room is no trouble here */
+    if (w->last - w->done == BATCHES - 1) {
+        return 1;
+    }
+    if (attach(w, e) < 0 || (x != NULL && kafka_exact_begin(x, e) < 0)) {
+        return -1;
+    }
+    const int rc = send_all(w, n, e);
+    if (rc != 0) {
+        return rc;
+    }
+    gather_done(&w->gather, n);
+    w->sent = 0;
+    w->last++;
+    return x != NULL ? kafka_exact_add(x, pos, bytes - w->gather.bytes.n,
+                                       &w->number[w->last % BATCHES], e)
+                     : 0;
+}
+
+void remote_writer_drop(struct topic_writer *base)
+{
+    struct remote_writer *w = (struct remote_writer *)base;
+
+    /* what was sent of it cannot be called back, and promises nothing */
+    gather_done(&w->gather, w->gather.n);
+    w->last += w->sent > 0;
+    w->sent = 0;
+}
+
+uint64_t remote_writer_ticket(const struct topic_writer *base)
+{
+    return ((const struct remote_writer *)base)->last;
+}
+
+void remote_writer_place(const struct topic_writer *base, size_t i,
+                         uint32_t *partition, uint64_t *offset)
+{
+    (void)base;
+    (void)i;
+    *partition = 0;
+    *offset = 0;
+}
+
+static bool is_safe(const struct remote_writer *w, uint64_t ticket,
+                    uint64_t committed)
+{
+    return w->store->exact != NULL ? w->number[ticket % BATCHES] <= committed
+                                   : w->batch[ticket % BATCHES].left == 0;
+}
+
+int remote_writer_synced(struct topic_writer *base, uint64_t *ticket,
+                         struct err *e)
+{
+    struct remote_writer *w = (struct remote_writer *)base;
+    uint64_t committed = 0;
+
+    if (w->store->exact != NULL
+            ? kafka_exact_poll(w->store->exact, &committed, e) < 0
+            : kafka_producer_poll(w->store->producer, e) < 0) {
+        return -1;
+    }
+    while (w->done < w->last && is_safe(w, w->done + 1, committed)) {
+        w->done++;
+    }
+    *ticket = w->done;
+    return 0;
+}
+
+int remote_writer_fd(const struct topic_writer *base)
+{
+    const struct kafka_producer *p =
+        producer_of((const struct remote_writer *)base);
+
+    return p != NULL ? kafka_producer_fd(p) : -1;
+}
+
+int remote_writer_due(const struct topic_writer *base)
+{
+    const struct remote_writer *w = (const struct remote_writer *)base;
+
+    return w->store->exact != NULL ? kafka_exact_due(w->store->exact) : -1;
+}
+
+int remote_writer_sync(struct topic_writer *base, struct err *e)
+{
+    struct remote_writer *w = (struct remote_writer *)base;
+    uint64_t done;
+
+    if (w->store->exact != NULL) {
+        return 0; /* with the position, which cannot overtake it */
+    }
+    for (;;) {
+        if (remote_writer_synced(base, &done, e) < 0) {
+            return -1;
+        }
+        if (done == w->last) {
+            return 0;
+        }
+        kafka_producer_wait(w->store->producer, WAIT_MS);
+    }
+}

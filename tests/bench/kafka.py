@@ -1,0 +1,147 @@
+"""Kafka: in and out against kcat with the same bytes, deliveries, webhooks, and
+what transactions cost. One broker, on the same two cores as everything else."""
+import contextlib
+import os
+import subprocess
+from pathlib import Path
+
+import deliver
+import listen
+import pipe
+
+N = 300_000
+BROKER = Path(__file__).resolve().parent.parent / "kafka" / "broker"
+HEADERS = ("ce_specversion=1.0", "ce_id=evt_00000000", "ce_source=/shop",
+           "ce_type=paid", "ce_time=2026-11-24T10:00:00.000Z",
+           "ce_partitionkey=k000")
+
+
+@contextlib.contextmanager
+def broker(bench):
+    """The address of a broker of our own, or of the user's."""
+    if "KAFKA_BOOTSTRAP" in os.environ:
+        yield os.environ["KAFKA_BOOTSTRAP"]
+        return
+    where = bench.work / "broker"
+    subprocess.run([BROKER, "start", where], check=True)
+    try:
+        yield (where / "bootstrap").read_text().strip()
+    finally:
+        subprocess.run([BROKER, "stop", where], check=True)
+
+
+def topic(bench, name, partitions=4):
+    bench.shell(f"dpp-topic create -p {partitions} {name}")
+    return name
+
+
+def produce(bench, at):
+    """The same values and headers: kcat has only fixed headers."""
+    turn = iter(range(1000))
+    kcat = " ".join(f"-H {h}" for h in HEADERS)
+    bench.shell("jq -r '.partitionkey + \"\\t\" + (.data | tojson)'"
+                " < events > values")
+
+    def dpp(options):
+        def way():
+            t = topic(bench, f"dpp{next(turn)}")
+            return N / bench.shell(f"dpp-produce {options} -t {t} < events")
+        return way
+
+    def outside(options):
+        def way():
+            t = topic(bench, f"kcat{next(turn)}")
+            return N / bench.shell(
+                f"kcat -P -b {at} -t {t} -K '\t' {kcat} {options}"
+                " -X acks=all -X enable.idempotence=true"
+                " -X message.timeout.ms=0 -X partitioner=murmur2_random"
+                " < values")
+        return way
+
+    for name, options, same in (
+            ("latency", "", "-X linger.ms=1"),
+            ("throughput", "-X class=throughput",
+             "-X linger.ms=20 -X compression.codec=lz4")):
+        rate = bench.in_turn(dpp=dpp(options), kcat=outside(same))
+        bench.figure(f"produce, {name} : kcat -P", rate["dpp"], "events/s",
+                     rate["kcat"], at_least=1.0)
+
+
+def consume(bench, at):
+    t = topic(bench, "full")
+    bench.shell(f"dpp-produce -X class=throughput -t {t} < events")
+    rate = bench.in_turn(
+        dpp=lambda: N / bench.shell(f"dpp-consume -t {t} -e > /dev/null"),
+        kcat=lambda: N / bench.shell(
+            f"kcat -C -b {at} -t {t} -o beginning -e -q"
+            " -f '%k %h %s\\n' > /dev/null"))
+    bench.figure("consume : kcat -C with key and headers", rate["dpp"],
+                 "events/s", rate["kcat"], at_least=1.0)
+
+
+def through(bench):
+    turn = iter(range(1000))
+
+    def row(options):
+        def way():
+            t, g = topic(bench, f"out{next(turn)}"), next(turn)
+            return N / bench.shell(
+                f"dpp-consume -t full -g g{g} -e | dpp-transform ."
+                f" | dpp-produce {options} -t {t}")
+        return way
+
+    exact = "--exactly-once --single-broker --commit-interval"
+    rate = bench.in_turn(once=row(""), half=row(f"{exact} 500ms"),
+                         tenth=row(f"{exact} 100ms"))
+    bench.figure("exactly once, 500 ms : at least once", rate["half"],
+                 "events/s", rate["once"], at_least=0.9)
+    bench.figure("exactly once, 100 ms : at least once", rate["tenth"],
+                 "events/s", rate["once"])
+
+
+def webhooks(bench, at):
+    late = []
+    t = topic(bench, "hooks", 1)
+
+    def way():
+        port = listen.free_port()
+        with listen.server(bench, f"exec dpp-listen -q -l 127.0.0.1:{port}"
+                           f" -b kafka://{at} -t {t}", port):
+            rate, _, p99 = listen.load(bench, port)
+        late.append(p99)
+        return rate
+
+    rate = bench.in_turn(kafka=way)
+    bench.figure("listen -t TOPIC, answered by the broker", rate["kafka"],
+                 "requests/s")
+    bench.figure("listen -t TOPIC, p99", sorted(late)[len(late) // 2], "us")
+
+
+def deliveries(bench):
+    turn = iter(range(1000))
+    n = 30_000
+    bench.shell(f"head -n {n} events > some")
+    t = topic(bench, "some")
+    bench.shell(f"dpp-produce -t {t} < some")
+    with deliver.endpoint(bench) as url:
+        for lanes in 1, 16, 64:
+            def way(lanes=lanes):
+                i = next(turn)
+                return n / bench.shell(
+                    f"dpp-consume -t {t} -g d{i} -e | dpp-deliver -q"
+                    f" -j {lanes} -s retry{i} {url}")
+            rate = bench.in_turn(kafka=way)
+            bench.figure(f"Kafka to HTTP, {lanes} lanes", rate["kafka"],
+                         "POST/s")
+
+
+def run(bench):
+    pipe.events(bench.work / "events", 350, N, 1)
+    with broker(bench) as at:
+        bench.env["DPP_BROKER"] = f"kafka://{at}"
+        produce(bench, at)
+        consume(bench, at)
+        through(bench)
+        webhooks(bench, at)
+        deliveries(bench)
+        del bench.env["DPP_BROKER"]

@@ -1,0 +1,184 @@
+#!/usr/bin/env bats
+# Who may come in, and how: TLS, certificates, passwords; what a refusal says,
+# and that a password is nowhere to be read.
+# shellcheck disable=SC2046,SC2154 # options in words; the helper sets them
+load ../cli/helper
+load kafka
+
+setup_file() {
+    cluster --secure
+}
+
+teardown_file() {
+    cluster_stop
+}
+
+setup() {
+    kafka_setup
+    CERTS=$CLUSTER/certs
+    records_here create "$topic"
+}
+
+teardown() {
+    common_teardown
+}
+
+records_here() {
+    BROKERS=$(brokers) records "$@"
+}
+
+# login USER PASSWORD [MECHANISM]: properties in the file "login"
+login() {
+    printf '%s' "$2" >password
+    chmod 600 password
+    cat >login <<-END
+	# by password, over TLS
+	security.protocol = SASL_SSL
+	sasl.mechanism = ${3:-PLAIN}
+	sasl.username = $1
+	ssl.ca.location = $CERTS/ca.crt
+	END
+}
+
+# there LISTENER: a store there, in this test's space
+there() {
+    echo "kafka://$(brokers "$1")/$SPACE"
+}
+
+# certificate NAME: the options for TLS with it
+certificate() {
+    echo -X security.protocol=SSL -X "ssl.ca.location=$CERTS/ca.crt" \
+        -X "ssl.certificate.location=$CERTS/$1.crt" \
+        -X "ssl.key.location=$CERTS/$1.key"
+}
+
+one_event() {
+    echo '{"specversion":"1.0","id":"1","source":"/s","type":"t","data":1}'
+}
+
+values() {
+    records_here get "$topic" | jq -r .value
+}
+
+@test "a password over TLS: properties from a file, the secret by reference" {
+    login alice alice-secret
+    echo "sasl.password = file:$T/password" >>login
+    one_event | dpp-produce -b "$(there sasl_ssl)" -X @login -t t
+    is "$(values)" 1
+    dpp-consume -b "$(there sasl_ssl)" -X @login -t t -e >out
+    json @out '.id == "1"'
+}
+
+@test "-k names the password, for each program" {
+    login alice alice-secret
+    one_event |
+        dpp-produce -b "$(there sasl_ssl)" -X @login -k file:password -t t
+    dpp-consume -b "$(there sasl_ssl)" -X @login -k file:password -t t -e >out
+    json @out '.id == "1"'
+    dpp-topic -b "$(there sasl_ssl)" -X @login -k file:password list >out
+    has "$(cat out)" t
+}
+
+@test "a client certificate is enough where the brokers ask for one" {
+    one_event | dpp-produce -b "$(there ssl)" $(certificate client) -t t
+    dpp-consume -b "$(there ssl)" $(certificate client) -t t -e >out
+    json @out '.id == "1"'
+    is "$(values)" 1
+}
+
+@test "a certificate of another authority: 69, and the line says that it is TLS" {
+    run --separate-stderr dpp-consume -b "$(there ssl)" \
+        $(certificate stranger) -t t -e
+    is "$status" 69
+    has "$stderr" "$(brokers ssl)"
+    has "$stderr" SSL
+    is "${#stderr_lines[@]}" 1
+}
+
+@test "brokers whose certificate nobody vouches for are not believed" {
+    run --separate-stderr dpp-produce -b "$(there ssl)" \
+        $(certificate client) -X "ssl.ca.location=$CERTS/other.crt" -t t \
+        <<<"$(one_event)"
+    is "$status" 69
+    has "$stderr" "certificate"
+    is "${#stderr_lines[@]}" 1
+}
+
+@test "a wrong password ends with 77 and one line, at once" {
+    login alice wrong
+    start=$SECONDS
+    for program in "dpp-produce -t t" "dpp-consume -t t -e" \
+        "dpp-consume -t t -g g -e" "dpp-topic list"; do
+        # shellcheck disable=SC2086
+        run --separate-stderr ${program%% *} -b "$(there sasl_ssl)" -X @login \
+            -k file:password ${program#* } <<<"$(one_event)"
+        echo "$program: $stderr"
+        is "$status" 77
+        is "${#stderr_lines[@]}" 1
+        has "$stderr" "$(brokers sasl_ssl)"
+        has "$stderr" "uthentication"
+        has_not "$stderr" wrong
+    done
+    [ $((SECONDS - start)) -lt 40 ]
+    # not the password either that would be right
+    has_not "$stderr" alice-secret
+}
+
+@test "who may not: 77, and the topic or the group by its name" {
+    login bob bob-secret
+    for program in "dpp-produce -t t" "dpp-consume -t t -e" \
+        "dpp-consume -t t -g g -e"; do
+        # shellcheck disable=SC2086
+        run --separate-stderr ${program%% *} -b "$(there sasl_ssl)" -X @login \
+            -k file:password ${program#* } <<<"$(one_event)"
+        echo "$program: $stderr"
+        is "$status" 77
+        is "${#stderr_lines[@]}" 1
+        has "$stderr" "$topic"
+        has "$stderr" "uthoriz"
+    done
+    is "$(values)" ""
+}
+
+@test "SCRAM works, or the error says why it cannot and what to do" {
+    login alice alice-secret SCRAM-SHA-512
+    run --separate-stderr dpp-consume -b "$(there sasl_ssl)" -X @login \
+        -k file:password -t t -e
+    echo "$stderr"
+    [ "$status" != 0 ] || return 0
+    [ "${KAFKA:0:2}" != 3. ] # which takes what any librdkafka sends
+    is "$status" 77
+    is "${#stderr_lines[@]}" 1
+    has "$stderr" SCRAM
+    has "$stderr" "PLAIN over TLS"
+    has "$stderr" "2.6.1"
+}
+
+@test "a password is not in arguments, environment or what -v says" {
+    login alice alice-secret
+    spawn consume dpp-consume -v -b "$(there sasl_ssl)" -X @login \
+        -k file:password -X debug=security,broker -t t
+    mkfifo produce.in
+    spawn produce dpp-produce -v -b "$(there sasl_ssl)" -X @login \
+        -k file:password -X debug=security,broker -t t
+    exec 8>produce.in
+    one_event >&8
+    wait_for_lines consume.out 1
+    for name in produce consume; do
+        run ! grep -qF alice-secret "/proc/$(pid_of $name)/cmdline"
+        run ! grep -qF alice-secret "/proc/$(pid_of $name)/environ"
+        run ! grep -qF alice-secret "$name.err"
+        grep -qF SASL "$name.err" # it does say a lot
+    done
+    exec 8>&-
+    finish produce
+    stop consume
+}
+
+@test "a secret as it is, instead of where it lies, is refused unrepeated" {
+    login alice alice-secret
+    run --separate-stderr dpp-consume -b "$(there sasl_ssl)" -X @login \
+        -X sasl.password=alice-secret -t t -e
+    is "$status" 64
+    has_not "$stderr" alice-secret
+}
