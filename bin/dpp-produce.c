@@ -16,7 +16,7 @@
 #include "topic/options.h"
 #include "topic/topic.h"
 
-enum { UNSYNCED = 256, FULL_RETRY_MS = 1000, BATCH = 1 << 20 };
+enum { UNSYNCED = 2048, FULL_RETRY_MS = 1000, BATCH = 1 << 20 };
 
 /* A batch that is written but not known to be durable. */
 struct written {

@@ -50,7 +50,10 @@ enum {
     ABORT_MS = 5000,
     CLAIM_TRIES = 50,
     CLAIM_REST_MS = 300,
-    BYTES = 32 << 20, /* of one transaction, then it is committed */
+    /* of one transaction, then it is committed: half of what a source may
+     * have unreceipted */
+    RECORDS = 32768,
+    BYTES = 32 << 20,
 };
 
 /* Offsets of a group that is empty expire, seven days by default. */
@@ -69,6 +72,7 @@ struct kafka_exact {
     bool moved;        /* it has records, or a position */
     uint64_t since_us; /* its begin */
     size_t bytes;
+    size_t records;
     uint64_t committed;
     uint64_t renewed_us;
 };
@@ -399,6 +403,7 @@ int kafka_exact_begin(struct kafka_exact *x, struct err *e)
     x->moved = false;
     x->since_us = clock_mono_us();
     x->bytes = 0;
+    x->records = 0;
     return 0;
 }
 
@@ -426,11 +431,12 @@ static int commit(struct kafka_exact *x, const char *owner, bool all,
 static bool is_due(const struct kafka_exact *x, uint64_t now)
 {
     return x->open && x->moved &&
-           (now >= x->since_us + x->conf.interval_ms * MS || x->bytes >= BYTES);
+           (now >= x->since_us + x->conf.interval_ms * MS ||
+            x->bytes >= BYTES || x->records >= RECORDS);
 }
 
-int kafka_exact_add(struct kafka_exact *x, struct slice pos, size_t bytes,
-                    uint64_t *number, struct err *e)
+int kafka_exact_add(struct kafka_exact *x, struct slice pos, size_t records,
+                    size_t bytes, uint64_t *number, struct err *e)
 {
     if (kafka_exact_begin(x, e) < 0 ||
         kafka_claims_take(&x->claims, pos, e) < 0) {
@@ -438,6 +444,7 @@ int kafka_exact_add(struct kafka_exact *x, struct slice pos, size_t bytes,
     }
     x->moved = true;
     x->bytes += bytes;
+    x->records += records;
     *number = x->committed + 1;
     return is_due(x, clock_mono_us()) ? commit(x, x->id, false, e) : 0;
 }

@@ -53,8 +53,8 @@ int kafka_exact_begin(struct kafka_exact *, struct err *);
 /* What was sent goes with this position (may be empty). It is committed now
  * if it is time, else by kafka_exact_poll(). Returns the transaction's number
  * in *number. */
-int kafka_exact_add(struct kafka_exact *, struct slice pos, size_t bytes,
-                    uint64_t *number, struct err *);
+int kafka_exact_add(struct kafka_exact *, struct slice pos, size_t records,
+                    size_t bytes, uint64_t *number, struct err *);
 
 /* Commit if it is time. All up to *committed is. */
 int kafka_exact_poll(struct kafka_exact *, uint64_t *committed, struct err *);

@@ -18,7 +18,7 @@
 #include "topic/gather.h"
 #include "topic/remote.h"
 
-enum { BATCHES = 1024, WAIT_MS = 100 };
+enum { BATCHES = 4096, WAIT_MS = 100 };
 
 struct remote_writer {
     struct topic_writer base;
@@ -191,7 +191,7 @@ int remote_writer_commit(struct topic_writer *base, struct slice name,
     gather_done(&w->gather, n);
     w->sent = 0;
     w->last++;
-    return x != NULL ? kafka_exact_add(x, pos, bytes - w->gather.bytes.n,
+    return x != NULL ? kafka_exact_add(x, pos, n, bytes - w->gather.bytes.n,
                                        &w->number[w->last % BATCHES], e)
                      : 0;
 }
