@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "kafka/handle.h"
 #include "kafka/offsets.h"
+#include "kafka/place.h"
 
 enum { LOOK_MS = 10, SPREAD_US = 10 * 1000 * 1000 };
 
@@ -51,43 +52,53 @@ const char *kafka_admin_cluster(struct kafka_admin *a, struct err *e)
 /* --- asking ---------------------------------------------------------------
  */
 
-static rd_kafka_AdminOptions_t *options(struct kafka_admin *a,
-                                        rd_kafka_admin_op_t op)
+/* What a question goes out with; its answer comes to the queue. */
+struct question {
+    rd_kafka_queue_t *queue;
+    rd_kafka_AdminOptions_t *options;
+    rd_kafka_event_t *answer; /* or NULL */
+};
+
+static struct question question_new(struct kafka_admin *a,
+                                    rd_kafka_admin_op_t op)
 {
-    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(a->h.rk, op);
+    const struct question q = {
+        .queue = rd_kafka_queue_new(a->h.rk),
+        .options = rd_kafka_AdminOptions_new(a->h.rk, op),
+    };
     char why[200];
 
-    (void)rd_kafka_AdminOptions_set_request_timeout(o, KAFKA_START_MS, why,
-                                                    sizeof why);
-    return o;
+    (void)rd_kafka_AdminOptions_set_request_timeout(q.options, KAFKA_START_MS,
+                                                    why, sizeof why);
+    return q;
 }
 
-/* The answer to the one question that is under way; the caller's. */
-static rd_kafka_event_t *answer(struct kafka_admin *a, rd_kafka_queue_t *q,
-                                const char *what, struct err *e)
+static void question_release(struct question *q)
 {
-    rd_kafka_event_t *ev = NULL;
+    if (q->answer != NULL) {
+        rd_kafka_event_destroy(q->answer);
+    }
+    rd_kafka_AdminOptions_destroy(q->options);
+    rd_kafka_queue_destroy(q->queue);
+}
+
+static int await(struct kafka_admin *a, struct question *q, const char *what,
+                 struct err *e)
+{
     rd_kafka_event_t *other;
 
-    while (ev == NULL) {
-        ev = rd_kafka_queue_poll(q, 100);
+    while (q->answer == NULL) {
+        q->answer = rd_kafka_queue_poll(q->queue, 100);
         while ((other = rd_kafka_queue_poll(a->h.queue, 0)) != NULL) {
             const int rc = kafka_handle_event(&a->h, other, e);
             rd_kafka_event_destroy(other);
             if (rc < 0) {
-                if (ev != NULL) {
-                    rd_kafka_event_destroy(ev);
-                }
-                return NULL;
+                return -1;
             }
         }
     }
-    if (rd_kafka_event_error(ev) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        (void)kafka_fail(e, rd_kafka_event_error(ev), what);
-        rd_kafka_event_destroy(ev);
-        return NULL;
-    }
-    return ev;
+    const rd_kafka_resp_err_t err = rd_kafka_event_error(q->answer);
+    return err != RD_KAFKA_RESP_ERR_NO_ERROR ? kafka_fail(e, err, what) : 0;
 }
 
 /* --- topics ---------------------------------------------------------------
@@ -173,38 +184,13 @@ int kafka_admin_topic(struct kafka_admin *a, const char *topic,
 int kafka_admin_bounds(struct kafka_admin *a, const char *topic, uint32_t p,
                        uint64_t *begin, uint64_t *end, struct err *e)
 {
-    int64_t low;
-    int64_t high;
-    const rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(
-        a->h.rk, topic, (int32_t)p, &low, &high, KAFKA_START_MS);
-
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return kafka_fail(e, err, topic);
-    }
-    *begin = (uint64_t)low;
-    *end = (uint64_t)high;
-    return 0;
+    return kafka_place_bounds(&a->h, topic, p, begin, end, e);
 }
 
-int kafka_admin_find_time(struct kafka_admin *a, const char *topic, uint32_t p,
-                          uint64_t ms, uint64_t *offset, struct err *e)
+int kafka_admin_find(struct kafka_admin *a, const char *topic, uint32_t p,
+                     const struct start *from, uint64_t *offset, struct err *e)
 {
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *at =
-        rd_kafka_topic_partition_list_add(list, topic, (int32_t)p);
-    uint64_t begin;
-
-    at->offset = (int64_t)ms;
-    const rd_kafka_resp_err_t err =
-        rd_kafka_offsets_for_times(a->h.rk, list, KAFKA_START_MS);
-    const int64_t found = at->offset;
-    rd_kafka_topic_partition_list_destroy(list);
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return kafka_fail(e, err, topic);
-    }
-    *offset = (uint64_t)found;
-    return found >= 0 ? 0 : kafka_admin_bounds(a, topic, p, &begin, offset, e);
+    return kafka_place_find(&a->h, topic, p, from, offset, e);
 }
 
 static void set_number(rd_kafka_NewTopic_t *t, const char *name, uint64_t value)
@@ -218,24 +204,22 @@ static void set_number(rd_kafka_NewTopic_t *t, const char *name, uint64_t value)
 }
 
 /* The one topic's result of an answer. */
-static int judge(const rd_kafka_topic_result_t **results, size_t n,
-                 const char *topic, struct err *e)
+static int judge(const rd_kafka_topic_result_t *result, const char *topic,
+                 struct err *e)
 {
-    if (n == 1 &&
-        rd_kafka_topic_result_error(results[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const char *why = rd_kafka_topic_result_error_string(results[0]);
-        (void)kafka_fail(e, rd_kafka_topic_result_error(results[0]), topic);
-        if (rd_kafka_topic_result_error(results[0]) ==
-            RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
-            return err_set(e, STATUS_CONFIG, "topic %s is there already",
-                           topic);
-        }
-        if (e->status == STATUS_RETRY) { /* what the request asks for */
-            return err_set(e, STATUS_CONFIG, "topic %s: %s", topic, why);
-        }
-        return -1;
+    const rd_kafka_resp_err_t err = rd_kafka_topic_result_error(result);
+
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return 0;
     }
-    return 0;
+    if (err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+        return err_set(e, STATUS_CONFIG, "topic %s is there already", topic);
+    }
+    (void)kafka_fail(e, err, topic);
+    return e->status != STATUS_RETRY
+               ? -1 /* else it is what the request asks for */
+               : err_set(e, STATUS_CONFIG, "topic %s: %s", topic,
+                         rd_kafka_topic_result_error_string(result));
 }
 
 /* The brokers answer before all of them know: whoever comes next should find
@@ -259,6 +243,28 @@ static int await_topic(struct kafka_admin *a, const char *topic, bool there,
     return 0;
 }
 
+/* The end of a question that makes a topic, or removes one. */
+static int conclude(struct kafka_admin *a, struct question *q,
+                    const char *topic, bool there, struct err *e)
+{
+    const rd_kafka_topic_result_t **result = NULL;
+    size_t n = 0;
+    int rc = await(a, q, topic, e);
+
+    if (rc == 0 && there) {
+        result = rd_kafka_CreateTopics_result_topics(
+            rd_kafka_event_CreateTopics_result(q->answer), &n);
+    } else if (rc == 0) {
+        result = rd_kafka_DeleteTopics_result_topics(
+            rd_kafka_event_DeleteTopics_result(q->answer), &n);
+    }
+    if (n == 1) {
+        rc = judge(result[0], topic, e);
+    }
+    question_release(q);
+    return rc == 0 ? await_topic(a, topic, there, e) : -1;
+}
+
 int kafka_admin_create(struct kafka_admin *a, const char *topic,
                        const struct kafka_topic_conf *conf, struct err *e)
 {
@@ -276,48 +282,22 @@ int kafka_admin_create(struct kafka_admin *a, const char *topic,
     if (conf->is_compacted) {
         (void)rd_kafka_NewTopic_set_config(t, "cleanup.policy", "compact");
     }
-    rd_kafka_queue_t *q = rd_kafka_queue_new(a->h.rk);
-    rd_kafka_AdminOptions_t *o = options(a, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-    (void)rd_kafka_AdminOptions_set_operation_timeout(o, KAFKA_START_MS / 2,
-                                                      why, sizeof why);
-    rd_kafka_CreateTopics(a->h.rk, &t, 1, o, q);
-    rd_kafka_event_t *ev = answer(a, q, topic, e);
-    int rc = -1;
-    if (ev != NULL) {
-        size_t n;
-        const rd_kafka_topic_result_t **result =
-            rd_kafka_CreateTopics_result_topics(
-                rd_kafka_event_CreateTopics_result(ev), &n);
-        rc = judge(result, n, topic, e);
-        rd_kafka_event_destroy(ev);
-    }
-    rd_kafka_AdminOptions_destroy(o);
-    rd_kafka_queue_destroy(q);
+    struct question q = question_new(a, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    (void)rd_kafka_AdminOptions_set_operation_timeout(
+        q.options, KAFKA_START_MS / 2, why, sizeof why);
+    rd_kafka_CreateTopics(a->h.rk, &t, 1, q.options, q.queue);
     rd_kafka_NewTopic_destroy(t);
-    return rc == 0 ? await_topic(a, topic, true, e) : -1;
+    return conclude(a, &q, topic, true, e);
 }
 
 int kafka_admin_remove(struct kafka_admin *a, const char *topic, struct err *e)
 {
     rd_kafka_DeleteTopic_t *t = rd_kafka_DeleteTopic_new(topic);
-    rd_kafka_queue_t *q = rd_kafka_queue_new(a->h.rk);
-    rd_kafka_AdminOptions_t *o = options(a, RD_KAFKA_ADMIN_OP_DELETETOPICS);
+    struct question q = question_new(a, RD_KAFKA_ADMIN_OP_DELETETOPICS);
 
-    rd_kafka_DeleteTopics(a->h.rk, &t, 1, o, q);
-    rd_kafka_event_t *ev = answer(a, q, topic, e);
-    int rc = -1;
-    if (ev != NULL) {
-        size_t n;
-        const rd_kafka_topic_result_t **result =
-            rd_kafka_DeleteTopics_result_topics(
-                rd_kafka_event_DeleteTopics_result(ev), &n);
-        rc = judge(result, n, topic, e);
-        rd_kafka_event_destroy(ev);
-    }
-    rd_kafka_AdminOptions_destroy(o);
-    rd_kafka_queue_destroy(q);
+    rd_kafka_DeleteTopics(a->h.rk, &t, 1, q.options, q.queue);
     rd_kafka_DeleteTopic_destroy(t);
-    return rc == 0 ? await_topic(a, topic, false, e) : -1;
+    return conclude(a, &q, topic, false, e);
 }
 
 /* --- settings -------------------------------------------------------------
@@ -345,29 +325,26 @@ int kafka_admin_conf(struct kafka_admin *a, const char *topic,
 {
     rd_kafka_ConfigResource_t *r =
         rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    rd_kafka_queue_t *q = rd_kafka_queue_new(a->h.rk);
-    rd_kafka_AdminOptions_t *o = options(a, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    struct question q = question_new(a, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     size_t n = 0;
     size_t entries = 0;
 
-    rd_kafka_DescribeConfigs(a->h.rk, &r, 1, o, q);
-    rd_kafka_event_t *ev = answer(a, q, topic, e);
-    if (ev != NULL) {
+    rd_kafka_DescribeConfigs(a->h.rk, &r, 1, q.options, q.queue);
+    rd_kafka_ConfigResource_destroy(r);
+    const int rc = await(a, &q, topic, e);
+    if (rc == 0) {
         const rd_kafka_ConfigResource_t **result =
             rd_kafka_DescribeConfigs_result_resources(
-                rd_kafka_event_DescribeConfigs_result(ev), &n);
+                rd_kafka_event_DescribeConfigs_result(q.answer), &n);
         const rd_kafka_ConfigEntry_t **entry =
             n == 1 ? rd_kafka_ConfigResource_configs(result[0], &entries)
                    : NULL;
         for (size_t i = 0; i < entries; i++) {
             read_entry(entry[i], conf);
         }
-        rd_kafka_event_destroy(ev);
     }
-    rd_kafka_AdminOptions_destroy(o);
-    rd_kafka_queue_destroy(q);
-    rd_kafka_ConfigResource_destroy(r);
-    return ev != NULL ? 0 : -1;
+    question_release(&q);
+    return rc;
 }
 
 /* --- groups ---------------------------------------------------------------
@@ -376,26 +353,20 @@ int kafka_admin_conf(struct kafka_admin *a, const char *topic,
 int kafka_admin_groups(struct kafka_admin *a, kafka_group_fn *fn, void *arg,
                        struct err *e)
 {
-    rd_kafka_queue_t *q = rd_kafka_queue_new(a->h.rk);
-    rd_kafka_AdminOptions_t *o =
-        options(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS);
+    struct question q = question_new(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS);
     size_t n = 0;
-    int rc = -1;
 
-    rd_kafka_ListConsumerGroups(a->h.rk, o, q);
-    rd_kafka_event_t *ev = answer(a, q, "groups", e);
-    if (ev != NULL) {
+    rd_kafka_ListConsumerGroups(a->h.rk, q.options, q.queue);
+    int rc = await(a, &q, "groups", e);
+    if (rc == 0) {
         const rd_kafka_ConsumerGroupListing_t **list =
             rd_kafka_ListConsumerGroups_result_valid(
-                rd_kafka_event_ListConsumerGroups_result(ev), &n);
-        rc = 0;
+                rd_kafka_event_ListConsumerGroups_result(q.answer), &n);
         for (size_t i = 0; rc == 0 && i < n; i++) {
             rc = fn(arg, rd_kafka_ConsumerGroupListing_group_id(list[i]), e);
         }
-        rd_kafka_event_destroy(ev);
     }
-    rd_kafka_AdminOptions_destroy(o);
-    rd_kafka_queue_destroy(q);
+    question_release(&q);
     return rc;
 }
 
@@ -439,9 +410,8 @@ int kafka_admin_set_offsets(struct kafka_admin *a, const char *group,
 {
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)n);
-    rd_kafka_queue_t *q = rd_kafka_queue_new(a->h.rk);
-    rd_kafka_AdminOptions_t *o =
-        options(a, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS);
+    struct question q =
+        question_new(a, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS);
 
     for (uint32_t p = 0; p < n; p++) {
         rd_kafka_topic_partition_t *to =
@@ -452,15 +422,11 @@ int kafka_admin_set_offsets(struct kafka_admin *a, const char *group,
     }
     rd_kafka_AlterConsumerGroupOffsets_t *g =
         rd_kafka_AlterConsumerGroupOffsets_new(group, list);
-    rd_kafka_AlterConsumerGroupOffsets(a->h.rk, &g, 1, o, q);
-    rd_kafka_event_t *ev = answer(a, q, group, e);
-    const int rc = ev != NULL ? judge_offsets(ev, group, e) : -1;
-    if (ev != NULL) {
-        rd_kafka_event_destroy(ev);
-    }
-    rd_kafka_AlterConsumerGroupOffsets_destroy(g);
     rd_kafka_topic_partition_list_destroy(list);
-    rd_kafka_AdminOptions_destroy(o);
-    rd_kafka_queue_destroy(q);
+    rd_kafka_AlterConsumerGroupOffsets(a->h.rk, &g, 1, q.options, q.queue);
+    rd_kafka_AlterConsumerGroupOffsets_destroy(g);
+    const int rc =
+        await(a, &q, group, e) == 0 ? judge_offsets(q.answer, group, e) : -1;
+    question_release(&q);
     return rc;
 }

@@ -11,6 +11,7 @@
 struct err;
 struct kafka_admin;
 struct kafka_client;
+struct start;
 
 struct kafka_admin *kafka_admin_open(const struct kafka_client *, struct err *);
 void kafka_admin_close(struct kafka_admin *);
@@ -65,8 +66,8 @@ int kafka_admin_set_offsets(struct kafka_admin *, const char *group,
                             const char *topic, const uint64_t *offsets,
                             uint32_t n, const char *metadata, struct err *);
 
-/* Where to begin: the first record at or behind a time. */
-int kafka_admin_find_time(struct kafka_admin *, const char *topic, uint32_t,
-                          uint64_t ms, uint64_t *offset, struct err *);
+/* Where to begin (kafka/place.h). */
+int kafka_admin_find(struct kafka_admin *, const char *topic, uint32_t,
+                     const struct start *, uint64_t *offset, struct err *);
 
 #endif

@@ -25,6 +25,7 @@
 #include "base/msg.h"
 #include "kafka/offsets.h"
 #include "kafka/part.h"
+#include "kafka/place.h"
 #include "kafka/quiet.h"
 
 enum {
@@ -201,8 +202,8 @@ static int begin(struct kafka_reader *r, rd_kafka_topic_partition_t *p,
     struct kafka_part *part = kafka_part_find(r, p->topic, p->partition);
     const bool fresh = part->fresh;
 
-    if (fresh &&
-        kafka_part_resolve(r, p->topic, p->partition, &part->next, e) < 0) {
+    if (fresh && kafka_place_find(&r->h, p->topic, (uint32_t)p->partition,
+                                  &r->start, &part->next, e) < 0) {
         return -1;
     }
     part->fresh = false;

@@ -56,18 +56,9 @@ struct kafka_reader {
 struct kafka_part *kafka_part_find(struct kafka_reader *, const char *topic,
                                    int32_t partition);
 
-/* Where a partition goes on that has no position. */
-int kafka_part_resolve(struct kafka_reader *, const char *topic,
-                       int32_t partition, uint64_t *offset, struct err *);
-
 /* Its records go to our own queue, before the first of them can come. */
 void kafka_part_route(struct kafka_reader *, const char *topic,
                       int32_t partition);
-
-/* Its oldest offset, and the one behind its newest. */
-int kafka_part_bounds(struct kafka_reader *, const char *topic,
-                      int32_t partition, int64_t *low, int64_t *high,
-                      struct err *);
 
 /* --- positions (kafka/position.c) ----------------------------------------- */
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "kafka/part.h"
+#include "kafka/place.h"
 #include "record/pos.h"
 
 void kafka_part_key(const struct kafka_reader *r, const struct kafka_topic *t,
@@ -51,11 +52,10 @@ int kafka_part_start(struct kafka_reader *r, struct kafka_topic *t, uint32_t p,
     struct kafka_part *part = &t->part[p];
     const uint64_t before = part->next;
     char key[KAFKA_KEY];
-    int64_t low;
-    int64_t high;
+    uint64_t begin;
 
     if (r->group == NULL &&
-        kafka_part_resolve(r, t->name, (int32_t)p, &part->next, e) < 0) {
+        kafka_place_find(&r->h, t->name, p, &r->start, &part->next, e) < 0) {
         return -1;
     }
     kafka_part_key(r, t, p, key);
@@ -70,10 +70,10 @@ int kafka_part_start(struct kafka_reader *r, struct kafka_topic *t, uint32_t p,
     part->active = true;
     part->ended = false;
     if (r->stop_at_end) {
-        if (kafka_part_bounds(r, t->name, (int32_t)p, &low, &high, e) < 0) {
+        if (kafka_place_bounds(&r->h, t->name, p, &begin, &part->stop_at, e) <
+            0) {
             return -1;
         }
-        part->stop_at = (uint64_t)high;
         part->ended = part->next >= part->stop_at;
     }
     if (r->group == NULL || part->next != before) {

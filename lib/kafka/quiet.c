@@ -16,42 +16,31 @@ struct kafka_quiet {
     _Atomic uint64_t beat_us; /* the last answer to a heartbeat */
 };
 
-static rd_kafka_resp_err_t sent(rd_kafka_t *rk, int fd, const char *broker,
-                                int32_t id, int16_t api, int16_t version,
-                                int32_t correlation, size_t size, void *arg)
+/* What an interceptor is told and need not know. */
+#define UNUSED __attribute__((unused))
+
+static rd_kafka_resp_err_t sent(UNUSED rd_kafka_t *rk, UNUSED int fd,
+                                UNUSED const char *broker, UNUSED int32_t id,
+                                int16_t api, UNUSED int16_t version,
+                                UNUSED int32_t correlation, UNUSED size_t size,
+                                void *arg)
 {
     struct kafka_quiet *q = arg;
 
-    (void)rk;
-    (void)fd;
-    (void)broker;
-    (void)id;
-    (void)version;
-    (void)correlation;
-    (void)size;
     if (api == JOIN_GROUP) {
         q->joining = true;
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_resp_err_t received(rd_kafka_t *rk, int fd, const char *broker,
-                                    int32_t id, int16_t api, int16_t version,
-                                    int32_t correlation, size_t size,
-                                    int64_t took, rd_kafka_resp_err_t err,
-                                    void *arg)
+static rd_kafka_resp_err_t
+received(UNUSED rd_kafka_t *rk, UNUSED int fd, UNUSED const char *broker,
+         UNUSED int32_t id, int16_t api, UNUSED int16_t version,
+         UNUSED int32_t correlation, UNUSED size_t size, UNUSED int64_t took,
+         UNUSED rd_kafka_resp_err_t err, void *arg)
 {
     struct kafka_quiet *q = arg;
 
-    (void)rk;
-    (void)fd;
-    (void)broker;
-    (void)id;
-    (void)version;
-    (void)correlation;
-    (void)size;
-    (void)took;
-    (void)err;
     if (api == HEARTBEAT) {
         q->beat_us = clock_mono_us();
     } else if (api == SYNC_GROUP) {

@@ -10,7 +10,7 @@
 #include "kafka/client.h"
 #include "kafka/part.h"
 
-enum { ASK_MS = 10000 };
+enum { SEEK_MS = 10000 };
 
 /* --- open, close ---------------------------------------------------------
  */
@@ -132,72 +132,6 @@ void kafka_part_route(struct kafka_reader *r, const char *topic,
     }
 }
 
-/* The first record at or behind a time. */
-static int find_time(struct kafka_reader *r, const char *topic,
-                     int32_t partition, int64_t *offset, struct err *e)
-{
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *p =
-        rd_kafka_topic_partition_list_add(list, topic, partition);
-
-    p->offset = (int64_t)r->start.value;
-    const rd_kafka_resp_err_t err =
-        rd_kafka_offsets_for_times(r->h.rk, list, ASK_MS);
-    *offset = p->offset;
-    rd_kafka_topic_partition_list_destroy(list);
-    return err != RD_KAFKA_RESP_ERR_NO_ERROR ? kafka_fail(e, err, topic) : 0;
-}
-
-int kafka_part_bounds(struct kafka_reader *r, const char *topic,
-                      int32_t partition, int64_t *low, int64_t *high,
-                      struct err *e)
-{
-    const rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(
-        r->h.rk, topic, partition, low, high, ASK_MS);
-
-    return err != RD_KAFKA_RESP_ERR_NO_ERROR
-               ? (kafka_fail(e, err, topic),
-                  err_wrap(e, "partition %d", partition))
-               : 0;
-}
-
-int kafka_part_resolve(struct kafka_reader *r, const char *topic,
-                       int32_t partition, uint64_t *offset, struct err *e)
-{
-    int64_t low;
-    int64_t high;
-    int64_t at = 0;
-
-    if (kafka_part_bounds(r, topic, partition, &low, &high, e) < 0) {
-        return -1;
-    }
-    switch (r->start.from) {
-    case START_BEGINNING:
-        at = low;
-        break;
-    case START_END:
-        at = high;
-        break;
-    case START_OFFSET:
-        at = (int64_t)r->start.value;
-        break;
-    case START_BACK:
-        at = high - low > (int64_t)r->start.value
-                 ? high - (int64_t)r->start.value
-                 : low;
-        break;
-    case START_TIME:
-        if (find_time(r, topic, partition, &at, e) < 0) {
-            return -1;
-        }
-        at = at < 0 ? high : at;
-        break;
-    }
-    *offset = (uint64_t)at;
-    return 0;
-}
-
 /* --- assignment ----------------------------------------------------------
  */
 
@@ -243,7 +177,7 @@ int kafka_reader_unbalanced(struct kafka_reader *r, struct err *e)
 static int move(struct kafka_reader *r, rd_kafka_topic_partition_list_t *list,
                 struct err *e)
 {
-    rd_kafka_error_t *error = rd_kafka_seek_partitions(r->h.rk, list, ASK_MS);
+    rd_kafka_error_t *error = rd_kafka_seek_partitions(r->h.rk, list, SEEK_MS);
 
     if (error != NULL) {
         return kafka_fail_error(e, error, r->group);

@@ -1,14 +1,10 @@
 #include "kafka/started.h"
 
-#include <poll.h>
-#include <string.h>
-
 #include "base/err.h"
 #include "kafka/admin.h"
 #include "kafka/producer.h"
 #include "kafka/reader.h"
-
-enum { LOOK_MS = 1000 };
+#include "kafka/through.h"
 
 int kafka_started_prepare(struct kafka_admin *admin, struct err *e)
 {
@@ -40,51 +36,36 @@ static void name_of(const struct kafka_claim *c, struct buf *name)
     buf_printf(name, "%s %s", c->group, c->key);
 }
 
-static int compare(const struct kafka_claims *cs, struct slice key,
-                   struct buf *name, struct err *e)
+struct search {
+    const struct kafka_claims *claims;
+    struct buf name;
+};
+
+/* -1: a key without a position that was started before. */
+static int compare(void *arg, const struct kafka_reader_record *r,
+                   struct err *e)
 {
-    for (size_t i = 0; i < cs->n; i++) {
-        name_of(&cs->v[i], name);
-        if (!cs->v[i].stored && slice_eq(key, buf_slice(name))) {
+    struct search *s = arg;
+
+    for (size_t i = 0; i < s->claims->n; i++) {
+        const struct kafka_claim *c = &s->claims->v[i];
+        name_of(c, &s->name);
+        if (!c->stored && slice_eq(r->record.key, buf_slice(&s->name))) {
             return err_set(e, STATUS_CONFIG,
                            "the position of %s is gone (expired, or deleted), "
                            "and this is no first start: set one with dpp-topic "
                            "reset, or begin anew with --new-position",
-                           cs->v[i].key);
+                           c->key);
         }
     }
     return 0;
 }
 
-static int read_through(struct kafka_reader *r, const struct kafka_claims *cs,
-                        struct buf *name, struct err *e)
-{
-    struct kafka_reader_record record;
-    int rc = 0;
-
-    while (rc == 0 && !kafka_reader_ended(r)) {
-        struct pollfd fd;
-        while ((rc = kafka_reader_next(r, &record, e)) == 1) {
-            if (compare(cs, record.record.key, name, e) < 0) {
-                return -1;
-            }
-        }
-        if (rc == 0 && !kafka_reader_ended(r)) {
-            (void)poll(&fd, (nfds_t)kafka_reader_fds(r, &fd, 1), LOOK_MS);
-            kafka_reader_woken(r);
-            rc = kafka_reader_unbalanced(r, e);
-        }
-    }
-    return rc;
-}
-
 int kafka_started_check(const struct kafka_claims *cs,
                         const struct kafka_client *client, struct err *e)
 {
-    const char *const topics[] = {kafka_cursors};
-    const char *unknown;
+    struct search s = {.claims = cs};
     bool all = true;
-    struct buf name;
 
     for (size_t i = 0; i < cs->n; i++) {
         all &= cs->v[i].stored;
@@ -92,27 +73,10 @@ int kafka_started_check(const struct kafka_claims *cs,
     if (all) {
         return 0;
     }
-    struct kafka_reader *r = kafka_reader_open(
-        client,
-        &(struct kafka_reader_conf){.topics = topics,
-                                    .n = 1,
-                                    .partition_max = UINT32_MAX,
-                                    .stop_at_end = true},
-        &unknown, e);
-    if (r == NULL) {
-        return -1;
-    }
-    buf_init(&name);
-    int rc = kafka_reader_assign(r, &name, e);
-    if (rc == 0) {
-        rc = kafka_reader_start(r, (struct slice){"", 0}, e);
-    }
-    if (rc == 0) {
-        rc = read_through(r, cs, &name, e);
-    }
-    buf_release(&name);
-    kafka_reader_close(r);
-    return rc;
+    buf_init(&s.name);
+    const int rc = kafka_through(client, kafka_cursors, compare, &s, e);
+    buf_release(&s.name);
+    return rc == 0 ? 0 : -1;
 }
 
 int kafka_started_mark(const struct kafka_claims *cs, struct kafka_producer *p,

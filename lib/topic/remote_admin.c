@@ -1,4 +1,3 @@
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,11 +5,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "kafka/admin.h"
-#include "kafka/reader.h"
+#include "kafka/through.h"
 #include "record/start.h"
 #include "topic/remote.h"
-
-enum { VERIFY_MS = 1000 };
 
 static struct kafka_admin *admin_of(struct topic_store *base, struct err *e)
 {
@@ -251,24 +248,14 @@ static int resolve(struct kafka_admin *a, const char *topic, uint32_t p,
     uint64_t begin;
     uint64_t end;
 
-    if (kafka_admin_bounds(a, topic, p, &begin, &end, e) < 0) {
+    if (kafka_admin_find(a, topic, p, from, offset, e) < 0) {
         return -1;
     }
-    switch (from->from) {
-    case START_BEGINNING:
-        *offset = begin;
-        break;
-    case START_END:
-        *offset = end;
-        break;
-    case START_OFFSET:
-        *offset = from->value;
-        break;
-    case START_BACK:
-        *offset = end - begin > from->value ? end - from->value : begin;
-        break;
-    case START_TIME:
-        return kafka_admin_find_time(a, topic, p, from->value, offset, e);
+    if (from->from != START_OFFSET) {
+        return 0;
+    }
+    if (kafka_admin_bounds(a, topic, p, &begin, &end, e) < 0) {
+        return -1;
     }
     return *offset < begin || *offset > end
                ? err_set(e, STATUS_USAGE,
@@ -348,58 +335,30 @@ int remote_reset(struct topic_store *s, const char *topic, const char *group,
     return rc;
 }
 
-/* Everything is read once; the client checks the sum of each batch. */
-static int read_through(struct kafka_reader *r, uint64_t *records,
-                        struct err *e)
+static int count(void *arg, const struct kafka_reader_record *r, struct err *e)
 {
-    struct kafka_reader_record record;
-    struct buf keys;
-    int rc;
+    uint64_t *records = arg;
 
-    buf_init(&keys);
-    rc = kafka_reader_assign(r, &keys, e);
-    buf_release(&keys);
-    if (rc == 0) {
-        rc = kafka_reader_start(r, (struct slice){"", 0}, e);
-    }
-    while (rc == 0) {
-        struct pollfd fd;
-        while ((rc = kafka_reader_next(r, &record, e)) == 1) {
-            (*records)++;
-        }
-        if (rc < 0 || kafka_reader_ended(r)) {
-            return rc;
-        }
-        (void)poll(&fd, (nfds_t)kafka_reader_fds(r, &fd, 1), VERIFY_MS);
-        kafka_reader_woken(r);
-        rc = kafka_reader_unbalanced(r, e);
-    }
-    return rc;
+    (void)r;
+    (void)e;
+    (*records)++;
+    return 0;
 }
 
+/* Everything is read; the client checks the sum of each batch. */
 int remote_verify(struct topic_store *s, const char *topic, topic_fault_fn *fn,
                   void *arg, uint64_t *records, struct err *e)
 {
     char *real;
     uint32_t partitions;
     uint32_t replicas;
-    const char *unknown;
     int rc = -1;
 
     if (load(s, topic, &real, &partitions, &replicas, e) != NULL) {
-        const char *const topics[] = {real};
-        struct kafka_reader *r = kafka_reader_open(
-            ((struct remote_store *)s)->client,
-            &(struct kafka_reader_conf){.topics = topics,
-                                        .n = 1,
-                                        .partition_max = UINT32_MAX,
-                                        .stop_at_end = true},
-            &unknown, e);
-        rc = r == NULL ? -1 : read_through(r, records, e);
-        kafka_reader_close(r);
-        if (r != NULL && rc < 0) { /* found, not failed: what was read tells */
+        rc = kafka_through(((struct remote_store *)s)->client, real, count,
+                           records, e);
+        if (rc == 1) { /* found, not failed: what was read tells */
             fn(arg, e->text);
-            rc = 1;
         }
     }
     free(real);

@@ -1,0 +1,70 @@
+#include "kafka/place.h"
+
+#include "base/err.h"
+
+enum { ASK_MS = 10000 };
+
+int kafka_place_bounds(const struct kafka_handle *h, const char *topic,
+                       uint32_t partition, uint64_t *begin, uint64_t *end,
+                       struct err *e)
+{
+    int64_t low;
+    int64_t high;
+    const rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(
+        h->rk, topic, (int32_t)partition, &low, &high, ASK_MS);
+
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        (void)kafka_fail(e, err, topic);
+        return err_wrap(e, "partition %u", partition);
+    }
+    *begin = (uint64_t)low;
+    *end = (uint64_t)high;
+    return 0;
+}
+
+/* The first record at or behind a time; none is the end. */
+static int find_time(const struct kafka_handle *h, const char *topic,
+                     uint32_t partition, uint64_t ms, uint64_t end,
+                     uint64_t *offset, struct err *e)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *at =
+        rd_kafka_topic_partition_list_add(list, topic, (int32_t)partition);
+
+    at->offset = (int64_t)ms;
+    const rd_kafka_resp_err_t err =
+        rd_kafka_offsets_for_times(h->rk, list, ASK_MS);
+    *offset = at->offset < 0 ? end : (uint64_t)at->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return err != RD_KAFKA_RESP_ERR_NO_ERROR ? kafka_fail(e, err, topic) : 0;
+}
+
+int kafka_place_find(const struct kafka_handle *h, const char *topic,
+                     uint32_t partition, const struct start *from,
+                     uint64_t *offset, struct err *e)
+{
+    uint64_t begin;
+    uint64_t end;
+
+    if (kafka_place_bounds(h, topic, partition, &begin, &end, e) < 0) {
+        return -1;
+    }
+    switch (from->from) {
+    case START_BEGINNING:
+        *offset = begin;
+        break;
+    case START_END:
+        *offset = end;
+        break;
+    case START_OFFSET:
+        *offset = from->value;
+        break;
+    case START_BACK:
+        *offset = end - begin > from->value ? end - from->value : begin;
+        break;
+    case START_TIME:
+        return find_time(h, topic, partition, from->value, end, offset, e);
+    }
+    return 0;
+}
