@@ -262,8 +262,11 @@ static size_t fds(void *ctx, struct pollfd *v, size_t max, int *timeout_ms)
 {
     struct consume *c = ctx;
 
-    if (*timeout_ms < 0 || *timeout_ms > 1000) {
-        *timeout_ms = 1000;
+    const int due = topic_reader_due(c->reader);
+    const int most = due >= 0 && due < 1000 ? due : 1000;
+
+    if (*timeout_ms < 0 || *timeout_ms > most) {
+        *timeout_ms = most;
     }
     return topic_reader_fds(c->reader, v, max);
 }
@@ -279,7 +282,8 @@ static int woken(void *ctx, const struct pollfd *v, size_t n, struct err *e)
         }
     }
     const uint64_t now = clock_mono_us();
-    if (now >= c->balance_due_us && source_started(c->source)) {
+    if ((now >= c->balance_due_us || topic_reader_due(c->reader) == 0) &&
+        source_started(c->source)) {
         const int rc = topic_reader_unbalanced(c->reader, e);
         if (rc < 0) {
             return -1;

@@ -340,7 +340,8 @@ static size_t fds(void *ctx, struct pollfd *p, size_t max, int *timeout_ms)
     if (l->store != NULL) {
         loop_rest(l->loop, shelves_rest(l->store));
     }
-    return l->store != NULL ? shelves_fds(l->store, p, max) : 0;
+    return l->store != NULL ? shelves_fds(l->store, l->desk, p, max, timeout_ms)
+                            : 0;
 }
 
 static int woken(void *ctx, const struct pollfd *p, size_t n, struct err *e)

@@ -32,8 +32,10 @@ enum {
     JOIN_MS = 30000,
     LEAVE_MS = 5000,
     ASK_MS = 10000,
-    COMMIT_US = 50 * 1000, /* between two commits */
-    AGAIN_MS = 50,         /* after one that was refused */
+    COMMIT_US = 25 * 1000, /* between two commits */
+    AGAIN_US = 250 * 1000, /* after one that was refused */
+    AGAIN_MS = 50,         /* the same, when we leave */
+    QUIET_MS = 10,
     MS = 1000,
 };
 
@@ -111,6 +113,7 @@ static void committed(struct kafka_reader *r, rd_kafka_event_t *ev)
 
     r->committing = false;
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        r->committed_us = clock_mono_us() + AGAIN_US - COMMIT_US;
         msg_debug("group %s: commit: %s", r->group, rd_kafka_err2str(err));
         return;
     }
@@ -402,6 +405,22 @@ int kafka_group_store(struct kafka_reader *r, bool wait, struct err *e)
         return 0;
     }
     return commit(r, e) < 0 ? -1 : 0;
+}
+
+int kafka_group_due(const struct kafka_reader *r)
+{
+    const uint64_t at = r->committed_us + COMMIT_US;
+    const uint64_t now = clock_mono_us();
+
+    if (r->group == NULL || !is_behind(r)) {
+        return -1;
+    }
+    if (r->committing) {
+        return rd_kafka_queue_length(r->h.queue) > 0 ? 0 : -1;
+    }
+    return at > now                      ? (int)((at - now) / MS) + 1
+           : kafka_quiet_now(r->h.quiet) ? 0
+                                         : QUIET_MS;
 }
 
 /* In order, so that the others need not wait for a time-out; but a group that

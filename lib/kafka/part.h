@@ -85,6 +85,7 @@ int kafka_group_settle(struct kafka_reader *, struct err *);
 
 /* Store what is receipted: with wait, all of it, else as it suits. */
 int kafka_group_store(struct kafka_reader *, bool wait, struct err *);
+int kafka_group_due(const struct kafka_reader *);
 void kafka_group_leave(struct kafka_reader *);
 
 #endif

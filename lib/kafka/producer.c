@@ -118,6 +118,17 @@ static void *bytes_of(struct slice s)
     return s.p == NULL ? NULL : s.n == 0 ? (void *)"" : (void *)(uintptr_t)s.p;
 }
 
+static struct kafka_sent *sent_of(struct kafka_batch *b)
+{
+    if (b == NULL) {
+        return NULL;
+    }
+    struct kafka_sent *s = b->sent != NULL ? &b->sent[b->n] : &b->any;
+
+    s->batch = b;
+    return s;
+}
+
 int kafka_producer_send(struct kafka_producer *p, const char *topic,
                         const struct kafka_record *r, struct kafka_batch *b,
                         struct err *e)
@@ -139,13 +150,14 @@ int kafka_producer_send(struct kafka_producer *p, const char *topic,
         /* 0 is now, for librdkafka */
         {.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
          .u.i64 = r->time_ms > 0 ? r->time_ms : 0},
-        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = b},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = sent_of(b)},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
     };
     error = rd_kafka_produceva(p->h.rk, vus, sizeof vus / sizeof vus[0]);
     if (error == NULL) {
         if (!p->transactional) {
             b->left++;
+            b->n++;
             p->bytes += r->value.n + r->key.n;
         }
         return 0;
@@ -188,13 +200,15 @@ static int failed(const rd_kafka_message_t *m, struct err *e)
 static int take_report(struct kafka_producer *p, const rd_kafka_message_t *m,
                        struct err *e)
 {
-    struct kafka_batch *b = m->_private;
+    struct kafka_sent *s = m->_private;
 
     p->bytes -= m->len + m->key_len;
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return failed(m, e);
     }
-    b->left--;
+    s->offset = m->offset;
+    s->partition = m->partition;
+    s->batch->left--;
     return 0;
 }
 

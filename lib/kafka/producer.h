@@ -11,6 +11,7 @@
 #define KAFKA_PRODUCER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
@@ -19,11 +20,20 @@ struct kafka_handle;
 struct kafka_producer;
 struct kafka_record;
 
+/* A record that was sent, and where it stands when it is safe. */
+struct kafka_sent {
+    struct kafka_batch *batch;
+    int64_t offset; /* negative: the broker knew it already, and not where */
+    int32_t partition;
+};
+
 /* Records that are safe together. The caller's; it must live until left is 0
  * or the producer is closed. */
 struct kafka_batch {
-    uint64_t left;  /* records without a report */
-    int64_t *place; /* for each record partition and offset, or NULL */
+    uint64_t left; /* records without a report */
+    size_t n;      /* records sent */
+    struct kafka_sent any;
+    struct kafka_sent *sent; /* NULL, or room for one for each record */
 };
 
 /* transactional: NULL, or the transactional.id. */

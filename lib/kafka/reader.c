@@ -380,6 +380,11 @@ size_t kafka_reader_fds(const struct kafka_reader *r, struct pollfd *fds,
     return 1;
 }
 
+int kafka_reader_due(const struct kafka_reader *r)
+{
+    return kafka_group_due(r);
+}
+
 void kafka_reader_woken(struct kafka_reader *r)
 {
     kafka_handle_woken(&r->h);

@@ -68,6 +68,10 @@ int kafka_reader_commit(struct kafka_reader *, struct slice pos, struct err *);
  * keeps it in its group. 1: the group wants another assignment; -1: 75 it was
  * lost. */
 int kafka_reader_unbalanced(struct kafka_reader *, struct err *);
+
+/* In so many milliseconds it should be called, for a position that is not
+ * stored yet; -1: none. */
+int kafka_reader_due(const struct kafka_reader *);
 uint64_t kafka_reader_lag(const struct kafka_reader *);
 size_t kafka_reader_fds(const struct kafka_reader *, struct pollfd *,
                         size_t max);

@@ -25,7 +25,8 @@ struct waiting {
     const struct route *route;
     const void *owner;
     uint64_t ticket;
-    bool placed;
+    const uint64_t *passed; /* when it is placed, with its offset */
+    uint64_t offset;
     uint64_t since_us;
 };
 
@@ -38,6 +39,7 @@ struct desk {
     struct envelope envelope;
     struct waiting_list queued;
     struct waiting_list taken; /* tickets of one owner rise */
+    struct waiting_list placed;
     struct waiting_list spare;
     unsigned spares;
     bool draining;
@@ -178,38 +180,63 @@ void desk_took(struct desk *d, const void *owner, uint64_t ticket)
     TAILQ_REMOVE(&d->queued, w, link);
     w->owner = owner;
     w->ticket = ticket;
-    w->placed = false;
     TAILQ_INSERT_TAIL(&d->taken, w, link);
 }
 
-void desk_place(struct desk *d, const void *owner, size_t n,
-                const void *(*place)(const void *owner, size_t i,
-                                     uint64_t *ticket))
+/* The owner's first, up to that ticket, at or behind w. */
+static struct waiting *safe(struct waiting *w, const void *owner,
+                            uint64_t ticket)
 {
-    struct waiting *w = TAILQ_LAST(&d->taken, waiting_list);
-
-    for (; w != NULL && n > 0; w = TAILQ_PREV(w, waiting_list, link)) {
-        if (w->owner == owner) {
-            w->owner = place(owner, --n, &w->ticket);
-            w->placed = true;
-        }
+    while (w != NULL && w->owner != owner) {
+        w = TAILQ_NEXT(w, link);
     }
+    return w != NULL && w->ticket <= ticket ? w : NULL;
 }
 
 void desk_done(struct desk *d, const void *owner, uint64_t ticket)
 {
+    struct waiting *w = safe(TAILQ_FIRST(&d->taken), owner, ticket);
+
+    while (w != NULL) {
+        struct waiting *next = TAILQ_NEXT(w, link);
+        finish(d, &d->taken, w, 200);
+        w = safe(next, owner, ticket);
+    }
+}
+
+void desk_place(struct desk *d, void *owner, uint64_t ticket,
+                const uint64_t *(*place)(void *owner, uint64_t *offset))
+{
+    struct waiting *w = safe(TAILQ_FIRST(&d->taken), owner, ticket);
+
+    while (w != NULL) {
+        struct waiting *next = TAILQ_NEXT(w, link);
+        w->passed = place(owner, &w->offset);
+        if (*w->passed > w->offset) {
+            finish(d, &d->taken, w, 200);
+        } else {
+            TAILQ_REMOVE(&d->taken, w, link);
+            TAILQ_INSERT_TAIL(&d->placed, w, link);
+        }
+        w = safe(next, owner, ticket);
+    }
+}
+
+void desk_passed(struct desk *d)
+{
     struct waiting *next;
 
-    for (struct waiting *w = TAILQ_FIRST(&d->taken); w != NULL; w = next) {
+    for (struct waiting *w = TAILQ_FIRST(&d->placed); w != NULL; w = next) {
         next = TAILQ_NEXT(w, link);
-        if (w->owner != owner) {
-            continue;
+        if (*w->passed > w->offset) {
+            finish(d, &d->placed, w, 200);
         }
-        if (w->ticket > ticket) {
-            break;
-        }
-        finish(d, &d->taken, w, 200);
     }
+}
+
+bool desk_waits(const struct desk *d)
+{
+    return !TAILQ_EMPTY(&d->taken) || !TAILQ_EMPTY(&d->placed);
 }
 
 void desk_failed(struct desk *d, const void *owner, uint64_t ticket)
@@ -226,31 +253,43 @@ void desk_failed(struct desk *d, const void *owner, uint64_t ticket)
 
 /* --- time --------------------------------------------------------------- */
 
+static bool is_late(const struct desk *d, const struct waiting *w, uint64_t now)
+{
+    return w != NULL && now - w->since_us > d->conf.deadline_ms * 1000;
+}
+
+static void finish_late(struct desk *d, struct waiting_list *list, uint64_t now,
+                        bool all)
+{
+    struct waiting *w;
+
+    while ((w = TAILQ_FIRST(list)) != NULL && (all || is_late(d, w, now))) {
+        finish(d, list, w, 503);
+    }
+}
+
+/* Those that are taken stay on the list until their ticket is due. */
+static void answer_late(const struct desk *d, uint64_t now)
+{
+    for (struct waiting *w = TAILQ_FIRST(&d->taken); is_late(d, w, now);
+         w = TAILQ_NEXT(w, link)) {
+        struct http_exchange *x = w->exchange;
+        w->exchange = NULL;
+        if (x != NULL) {
+            respond(x, 503);
+        }
+    }
+}
+
 void desk_tick(struct desk *d, int *timeout_ms)
 {
     const uint64_t now = clock_mono_us();
-    const uint64_t limit = d->conf.deadline_ms * 1000;
-    struct waiting *w;
-    struct waiting *next;
+    const bool leaving = d->draining && now - d->drained_us > SENDING_US;
 
-    while ((w = TAILQ_FIRST(&d->queued)) != NULL && now - w->since_us > limit) {
-        finish(d, &d->queued, w, 503);
-    }
-    for (w = TAILQ_FIRST(&d->taken); w != NULL; w = next) {
-        next = TAILQ_NEXT(w, link);
-        const bool late = now - w->since_us > limit;
-        const bool leaving = d->draining && now - d->drained_us > SENDING_US;
-        if (w->placed && (late || leaving)) {
-            finish(d, &d->taken, w, 503);
-        } else if (late && w->exchange != NULL) {
-            struct http_exchange *x = w->exchange;
-            w->exchange = NULL;
-            respond(x, 503);
-        } else if (!late && !leaving) {
-            break;
-        }
-    }
-    if ((d->draining || !TAILQ_EMPTY(&d->queued) || !TAILQ_EMPTY(&d->taken)) &&
+    finish_late(d, &d->queued, now, false);
+    finish_late(d, &d->placed, now, leaving);
+    answer_late(d, now);
+    if ((d->draining || !TAILQ_EMPTY(&d->queued) || desk_waits(d)) &&
         (*timeout_ms < 0 || *timeout_ms > TICK_MS)) {
         *timeout_ms = d->draining ? TICK_MS / 10 : TICK_MS;
     }
@@ -269,7 +308,7 @@ void desk_drain(struct desk *d, bool refuse)
 
 bool desk_busy(const struct desk *d)
 {
-    return !TAILQ_EMPTY(&d->queued) || !TAILQ_EMPTY(&d->taken) ||
+    return !TAILQ_EMPTY(&d->queued) || desk_waits(d) ||
            (http_server_busy(d->server) > 0 &&
             clock_mono_us() - d->drained_us < SENDING_US);
 }
@@ -286,6 +325,7 @@ struct desk *desk_open(struct loop *l, const struct desk_conf *conf,
     d->loop = l;
     TAILQ_INIT(&d->queued);
     TAILQ_INIT(&d->taken);
+    TAILQ_INIT(&d->placed);
     TAILQ_INIT(&d->spare);
     envelope_init(&d->envelope);
     http_server_conf_init(&c);
@@ -325,6 +365,7 @@ void desk_close(struct desk *d)
     }
     desk_drain(d, true);
     finish_all(d, &d->taken, 503);
+    finish_all(d, &d->placed, 503);
     const uint64_t start = clock_mono_us();
     while (http_server_busy(d->server) > 0 &&
            clock_mono_us() - start < FAREWELL_US) {

@@ -1,11 +1,14 @@
 /* The desk: requests come in, wait, and are answered.
  *
  *     gate ──► queued ──► taken, with a ticket ──► answered
+ *                                        └──► placed ──► answered
  *
  * Whoever makes events durable takes them from the queue one by one
  * (desk_next, desk_took), and tells up to which ticket all is safe. Tickets
- * rise. A request that waits longer than the deadline is answered 503; its
- * event may arrive all the same, for a 503 promises nothing. */
+ * rise. That is the answer, or there is somebody to wait for who has to pass
+ * the event where it came to stand. A request that waits longer than the
+ * deadline is answered 503; its event may arrive all the same, for a 503
+ * promises nothing. */
 #ifndef LISTEN_DESK_H
 #define LISTEN_DESK_H
 
@@ -44,15 +47,20 @@ void desk_write(struct desk *, struct buf *line, struct slice *key);
 /* It is taken; the answer comes with this ticket of this owner. */
 void desk_took(struct desk *, const void *owner, uint64_t ticket);
 
-/* The last n that this owner took are another's now, in order: place() says
- * whose, and with which ticket. From then on they may be forgotten at their
- * deadline. */
-void desk_place(struct desk *, const void *owner, size_t n,
-                const void *(*place)(const void *owner, size_t i,
-                                     uint64_t *ticket));
-
 /* Everything of the owner up to this ticket is durable: 200. */
 void desk_done(struct desk *, const void *owner, uint64_t ticket);
+
+/* The same, but each waits until somebody has passed it: place() is called for
+ * one after the other, and says what is larger than *offset then. They are
+ * forgotten at their deadline. */
+void desk_place(struct desk *, void *owner, uint64_t ticket,
+                const uint64_t *(*place)(void *owner, uint64_t *offset));
+
+/* 200 for those that are passed by now. */
+void desk_passed(struct desk *);
+
+/* While there is anybody who waits to be passed, or will. */
+bool desk_waits(const struct desk *);
 
 /* Everything of the owner behind this ticket is not: 503. */
 void desk_failed(struct desk *, const void *owner, uint64_t ticket);

@@ -36,7 +36,6 @@ enum {
     ROOM_US = 10000000,
     GATHER_US = 1000,
     REST_US = 200,
-    LOOK_US = 1000000
 };
 
 struct shelf {
@@ -53,14 +52,13 @@ struct shelf {
     struct topic_watch *watch; /* of the group, or NULL */
     size_t gathered_n;         /* requests */
     size_t committed_n;        /* of the last commit */
-    uint64_t *passed; /* where the group goes on, per partition; owns waits */
+    uint64_t **passed;         /* where the group goes on, per partition */
     uint32_t partitions;
 };
 
 struct shelves {
     struct topic_store *topics;
     const char *group; /* or NULL */
-    uint64_t looked_us;
     struct shelf shelf[TOPICS];
     size_t n;
     bool first_look;  /* at the connections, before any rest */
@@ -78,19 +76,36 @@ static struct shelf *find(struct shelves *s, const char *topic)
     return NULL;
 }
 
+/* It stays where it is. */
+static uint64_t *passed_of(struct shelf *f, uint32_t partition)
+{
+    while (partition >= f->partitions) {
+        f->passed =
+            mem_resize(f->passed, (f->partitions + 1) * sizeof(uint64_t *));
+        f->passed[f->partitions++] = mem_new(sizeof(uint64_t));
+    }
+    return f->passed[partition];
+}
+
+static int read_group(struct shelf *f, struct err *e)
+{
+    uint32_t n = f->partitions;
+    const uint64_t *next = topic_watch_read(f->watch, &n, e);
+
+    for (uint32_t p = 0; next != NULL && p < n; p++) {
+        *passed_of(f, p) = next[p]; /* a reset leads back */
+    }
+    return next != NULL ? 0 : -1;
+}
+
 static int watch_group(struct shelves *s, struct shelf *f, struct err *e)
 {
     f->watch = topic_watch_open(s->topics, s->group, f->topic, e);
     if (f->watch == NULL) {
         return -1;
     }
-    const uint64_t *next = topic_watch_read(f->watch, &f->partitions, e);
-    if (next == NULL) {
-        return -1;
-    }
-    f->passed = mem_new(f->partitions * sizeof *f->passed);
-    memcpy(f->passed, next, f->partitions * sizeof *f->passed);
-    return 0;
+    topic_writer_track(f->writer);
+    return read_group(f, e);
 }
 
 static int open_shelf(struct shelves *s, const char *topic, struct err *e)
@@ -141,21 +156,14 @@ void shelves_close(struct shelves *s)
     for (size_t i = 0; i < s->n; i++) {
         topic_writer_close(s->shelf[i].writer);
         topic_watch_close(s->shelf[i].watch);
+        for (uint32_t p = 0; p < s->shelf[i].partitions; p++) {
+            free(s->shelf[i].passed[p]);
+        }
         free(s->shelf[i].passed);
     }
     topic_store_close(s->topics);
     buf_release(&s->line);
     free(s);
-}
-
-/* Each partition owns those who wait for the group to pass an offset of it. */
-static const void *place(const void *owner, size_t i, uint64_t *ticket)
-{
-    const struct shelf *f = owner;
-    uint32_t partition;
-
-    topic_writer_place(f->writer, i, &partition, ticket);
-    return &f->passed[partition];
 }
 
 static int commit(struct shelves *s, struct shelf *f, struct desk *d,
@@ -165,14 +173,10 @@ static int commit(struct shelves *s, struct shelf *f, struct desk *d,
     const uint64_t before = topic_writer_ticket(f->writer);
     const int rc = topic_writer_commit(f->writer, none, none, e);
 
-    const size_t n = f->gathered_n;
+    f->committed_n = f->gathered_n;
     f->gathered = 0;
     f->gathered_n = 0;
-    f->committed_n = n;
     if (rc == 0) {
-        if (f->watch != NULL) {
-            desk_place(d, f, n, place);
-        }
         f->since_us = clock_mono_us();
         if (s->full_us > 0 && clock_mono_us() - s->full_us > ROOM_US) {
             s->full_us = 0;
@@ -291,33 +295,31 @@ static int synced(struct shelf *f, struct err *e)
     return 0;
 }
 
+static const uint64_t *place(void *owner, uint64_t *offset)
+{
+    static const uint64_t never;
+    struct shelf *f = owner;
+    struct place at;
+
+    *offset = UINT64_MAX;
+    if (!topic_writer_placed(f->writer, &at)) {
+        return &never;
+    }
+    *offset = at.offset;
+    return passed_of(f, at.partition);
+}
+
 static void answer(struct shelves *s, struct shelf *f, struct desk *d)
 {
     f->news = false;
-    if (f->watch == NULL) {
+    if (f->watch != NULL) {
+        desk_place(d, f, f->synced, place);
+    } else {
         const uint64_t start = clock_mono_us();
         desk_done(d, f, f->synced);
         f->round_us = 2 * (clock_mono_us() - start);
         s->first_look = true;
     }
-}
-
-static int passed(struct shelf *f, struct desk *d, struct err *e)
-{
-    uint32_t n;
-    const uint64_t *next = topic_watch_read(f->watch, &n, e);
-
-    if (next == NULL) {
-        return -1;
-    }
-    for (uint32_t p = 0; p < n && p < f->partitions; p++) {
-        const bool further = next[p] > f->passed[p];
-        f->passed[p] = next[p]; /* a reset leads back */
-        if (further) {
-            desk_done(d, &f->passed[p], next[p] - 1);
-        }
-    }
-    return 0;
 }
 
 /* What is durable is answered even if the next commit fails. */
@@ -341,27 +343,49 @@ static int durable(struct shelves *s, struct desk *d, const struct pollfd *fds,
     return rc < 0 ? -1 : 0;
 }
 
-int shelves_woken(struct shelves *s, struct desk *d, const struct pollfd *fds,
-                  size_t n, struct err *e)
+/* Where it is time to, for somebody who waits, or there are news. */
+static int look_at_group(struct shelves *s, struct desk *d,
+                         const struct pollfd *fds, size_t n, struct err *e)
 {
-    const uint64_t now = s->group != NULL ? clock_mono_us() : 0;
-    const bool look = now - s->looked_us >= LOOK_US && s->group != NULL;
+    const bool waits = desk_waits(d);
+    bool news = false;
 
-    if (durable(s, d, fds, n, e) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; s->group != NULL && i < s->n; i++) {
+    for (size_t i = 0; i < s->n; i++) {
+        struct shelf *f = &s->shelf[i];
         const bool told = s->n + i < n && fds[s->n + i].revents != 0;
-        if ((look || told) && passed(&s->shelf[i], d, e) < 0) {
-            return -1;
+        if (told || (waits && topic_watch_due(f->watch) == 0)) {
+            news = true;
+            if (read_group(f, e) < 0) {
+                return -1;
+            }
         }
     }
-    s->looked_us = look ? now : s->looked_us;
+    if (news) {
+        desk_passed(d);
+    }
     return 0;
 }
 
-size_t shelves_fds(const struct shelves *s, struct pollfd *fds, size_t max)
+int shelves_woken(struct shelves *s, struct desk *d, const struct pollfd *fds,
+                  size_t n, struct err *e)
 {
+    if (durable(s, d, fds, n, e) < 0) {
+        return -1;
+    }
+    return s->group != NULL ? look_at_group(s, d, fds, n, e) : 0;
+}
+
+static void lower(int *timeout_ms, int to)
+{
+    if (to >= 0 && (*timeout_ms < 0 || *timeout_ms > to)) {
+        *timeout_ms = to;
+    }
+}
+
+size_t shelves_fds(const struct shelves *s, const struct desk *d,
+                   struct pollfd *fds, size_t max, int *timeout_ms)
+{
+    const bool waits = s->group != NULL && desk_waits(d);
     size_t n = 0;
 
     for (size_t i = 0; i < s->n && n < max; i++) {
@@ -371,6 +395,7 @@ size_t shelves_fds(const struct shelves *s, struct pollfd *fds, size_t max)
     for (size_t i = 0; s->group != NULL && i < s->n && n < max; i++) {
         fds[n++] =
             (struct pollfd){topic_watch_fd(s->shelf[i].watch), POLLIN, 0};
+        lower(timeout_ms, waits ? topic_watch_due(s->shelf[i].watch) : -1);
     }
     return n;
 }

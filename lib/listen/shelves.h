@@ -35,11 +35,13 @@ int shelves_take(struct shelves *, struct desk *, bool at_once, struct err *);
 unsigned shelves_rest(struct shelves *);
 
 /* Answer what is durable, or passed: with the descriptors below as they were
- * polled, at least once a second. */
+ * polled, and when the time is up. */
 int shelves_woken(struct shelves *, struct desk *, const struct pollfd *,
                   size_t n, struct err *);
 
-/* Descriptors that tell of syncs, and of the group. */
-size_t shelves_fds(const struct shelves *, struct pollfd *, size_t max);
+/* Descriptors that tell of syncs, and of the group; lowers the timeout if need
+ * be. */
+size_t shelves_fds(const struct shelves *, const struct desk *, struct pollfd *,
+                   size_t max, int *timeout_ms);
 
 #endif

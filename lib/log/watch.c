@@ -10,18 +10,20 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "log/groupfile.h"
 #include "log/shared.h"
 
-enum { TRIES = 3 };
+enum { TRIES = 3, LOOK_MS = 1000 };
 
 struct log_watch {
     struct log_topic topic;
     char *path; /* DIR/groups/G/T */
     uint64_t *next;
+    uint64_t read_us;
     int inotify;
 };
 
@@ -101,6 +103,7 @@ const uint64_t *log_watch_read(struct log_watch *w, uint32_t *partitions,
     int rc = -1;
 
     drain(w);
+    w->read_us = clock_mono_us();
     for (unsigned i = 0; i < TRIES && rc < 0; i++) {
         rc = group_file_load(w->path, &p, e);
     }
@@ -116,4 +119,11 @@ const uint64_t *log_watch_read(struct log_watch *w, uint32_t *partitions,
 int log_watch_fd(const struct log_watch *w)
 {
     return w->inotify;
+}
+
+int log_watch_due(const struct log_watch *w)
+{
+    const uint64_t since_ms = (clock_mono_us() - w->read_us) / 1000;
+
+    return since_ms < LOOK_MS ? (int)(LOOK_MS - since_ms) : 0;
 }

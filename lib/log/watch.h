@@ -21,7 +21,9 @@ const uint64_t *log_watch_read(struct log_watch *, uint32_t *partitions,
                                struct err *);
 
 /* Readable when something may have moved; log_watch_read() drains it. -1 where
- * the system allows no more of those. Look once a second all the same. */
+ * the system allows no more of those. Look once a second all the same: in so
+ * many milliseconds. */
 int log_watch_fd(const struct log_watch *);
+int log_watch_due(const struct log_watch *);
 
 #endif

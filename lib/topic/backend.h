@@ -16,6 +16,9 @@ struct topic_store {
 
 struct topic_writer {
     const struct topic_backend *backend;
+    bool is_tracked;      /* the backend puts in here where each event stands */
+    struct places places; /* of what is committed, until it was asked for */
+    uint64_t synced;      /* ticket */
 };
 
 struct topic_reader {
@@ -46,8 +49,6 @@ struct topic_backend {
                   struct err *);
     void (*drop)(struct topic_writer *);
     uint64_t (*ticket)(const struct topic_writer *);
-    void (*place)(const struct topic_writer *, size_t i, uint32_t *partition,
-                  uint64_t *offset);
     int (*synced)(struct topic_writer *, uint64_t *, struct err *);
     int (*writer_fd)(const struct topic_writer *);
     int (*writer_due)(const struct topic_writer *); /* or NULL */
@@ -64,6 +65,7 @@ struct topic_backend {
     void (*position)(struct topic_reader *, struct buf *pos);
     int (*store)(struct topic_reader *, struct slice pos, struct err *);
     int (*unbalanced)(struct topic_reader *, struct err *);
+    int (*reader_due)(const struct topic_reader *); /* or NULL */
     uint64_t (*lag)(const struct topic_reader *);
     size_t (*fds)(const struct topic_reader *, struct pollfd *, size_t max);
     void (*woken)(struct topic_reader *);
@@ -74,6 +76,7 @@ struct topic_backend {
     const uint64_t *(*watch_read)(struct topic_watch *, uint32_t *partitions,
                                   struct err *);
     int (*watch_fd)(const struct topic_watch *);
+    int (*watch_due)(const struct topic_watch *);
 
     int (*list)(struct topic_store *, topic_show_fn *, void *, struct err *);
     int (*create)(struct topic_store *, const char *, const struct topic_conf *,

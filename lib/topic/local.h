@@ -34,8 +34,6 @@ int local_writer_commit(struct topic_writer *, struct slice name,
                         struct slice pos, struct err *);
 void local_writer_drop(struct topic_writer *);
 uint64_t local_writer_ticket(const struct topic_writer *);
-void local_writer_place(const struct topic_writer *, size_t i,
-                        uint32_t *partition, uint64_t *offset);
 int local_writer_synced(struct topic_writer *, uint64_t *, struct err *);
 int local_writer_fd(const struct topic_writer *);
 int local_writer_sync(struct topic_writer *, struct err *);
@@ -63,5 +61,6 @@ void local_watch_close(struct topic_watch *);
 const uint64_t *local_watch_read(struct topic_watch *, uint32_t *partitions,
                                  struct err *);
 int local_watch_fd(const struct topic_watch *);
+int local_watch_due(const struct topic_watch *);
 
 #endif

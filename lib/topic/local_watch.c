@@ -42,3 +42,8 @@ int local_watch_fd(const struct topic_watch *base)
 {
     return log_watch_fd(((const struct local_watch *)base)->log);
 }
+
+int local_watch_due(const struct topic_watch *base)
+{
+    return log_watch_due(((const struct local_watch *)base)->log);
+}

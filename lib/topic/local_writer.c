@@ -12,7 +12,7 @@ struct local_writer {
     uint32_t partitions;
     uint32_t keyless; /* partition of events without a key, per batch */
     struct gather gather;
-    struct log_entry *entry; /* of the last commit */
+    struct log_entry *entry; /* room for a commit */
     size_t cap;
 };
 
@@ -76,6 +76,18 @@ size_t local_writer_cut(struct topic_writer *base)
     return gather_cut(&((struct local_writer *)base)->gather);
 }
 
+static void keep_places(struct local_writer *w, size_t n)
+{
+    const uint64_t first = log_writer_base(w->log);
+
+    for (size_t i = 0; i < n; i++) {
+        places_put(&w->base.places,
+                   (struct place){.ticket = log_writer_appended(w->log),
+                                  .offset = first + i,
+                                  .partition = w->entry[i].partition});
+    }
+}
+
 static void done(struct local_writer *w, size_t n)
 {
     gather_done(&w->gather, n);
@@ -104,6 +116,7 @@ int local_writer_commit(struct topic_writer *base, struct slice name,
     }
     const int rc = log_writer_append(w->log, w->entry, n, name, pos, e);
     if (rc == 0) {
+        keep_places(w, w->base.is_tracked ? n : 0);
         done(w, n);
     } else if (rc == 1) {
         (void)err_set(e, STATUS_IO, "the disk is full");
@@ -121,15 +134,6 @@ void local_writer_drop(struct topic_writer *base)
 uint64_t local_writer_ticket(const struct topic_writer *base)
 {
     return log_writer_appended(((const struct local_writer *)base)->log);
-}
-
-void local_writer_place(const struct topic_writer *base, size_t i,
-                        uint32_t *partition, uint64_t *offset)
-{
-    const struct local_writer *w = (const struct local_writer *)base;
-
-    *partition = w->entry[i].partition;
-    *offset = log_writer_base(w->log) + i;
 }
 
 int local_writer_synced(struct topic_writer *base, uint64_t *ticket,

@@ -9,6 +9,7 @@
 #include "kafka/client.h"
 #include "kafka/exact.h"
 #include "kafka/producer.h"
+#include "kafka/watch.h"
 
 static void close_store(struct topic_store *base)
 {
@@ -19,6 +20,7 @@ static void close_store(struct topic_store *base)
     }
     kafka_exact_free(s->exact);
     kafka_admin_close(s->admin);
+    kafka_watch_close(s->watch);
     kafka_client_close(s->client);
     free(s->servers);
     free(s->space);
@@ -131,7 +133,6 @@ const struct topic_backend topic_remote = {
     .commit = remote_writer_commit,
     .drop = remote_writer_drop,
     .ticket = remote_writer_ticket,
-    .place = remote_writer_place,
     .synced = remote_writer_synced,
     .writer_fd = remote_writer_fd,
     .writer_due = remote_writer_due,
@@ -146,9 +147,15 @@ const struct topic_backend topic_remote = {
     .position = remote_reader_position,
     .store = remote_reader_store,
     .unbalanced = remote_reader_unbalanced,
+    .reader_due = remote_reader_due,
     .lag = remote_reader_lag,
     .fds = remote_reader_fds,
     .woken = remote_reader_woken,
+    .watch_open = remote_watch_open,
+    .watch_close = remote_watch_close,
+    .watch_read = remote_watch_read,
+    .watch_fd = remote_watch_fd,
+    .watch_due = remote_watch_due,
     .list = remote_list,
     .create = remote_create,
     .show = remote_show,

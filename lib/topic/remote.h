@@ -13,6 +13,7 @@ struct kafka_admin;
 struct kafka_client;
 struct kafka_exact;
 struct kafka_producer;
+struct kafka_watch;
 
 struct remote_store {
     struct topic_store base;
@@ -23,6 +24,7 @@ struct remote_store {
     struct kafka_producer *producer; /* of all writers, once there is one */
     struct kafka_exact *exact;       /* or NULL */
     struct kafka_admin *admin;       /* the same */
+    struct kafka_watch *watch;       /* the same */
 };
 
 /* The cluster's name of a topic or group; the caller frees it. And back: NULL
@@ -45,8 +47,6 @@ int remote_writer_commit(struct topic_writer *, struct slice name,
                          struct slice pos, struct err *);
 void remote_writer_drop(struct topic_writer *);
 uint64_t remote_writer_ticket(const struct topic_writer *);
-void remote_writer_place(const struct topic_writer *, size_t i,
-                         uint32_t *partition, uint64_t *offset);
 int remote_writer_synced(struct topic_writer *, uint64_t *, struct err *);
 int remote_writer_fd(const struct topic_writer *);
 int remote_writer_due(const struct topic_writer *);
@@ -65,10 +65,19 @@ bool remote_reader_ended(const struct topic_reader *);
 void remote_reader_position(struct topic_reader *, struct buf *pos);
 int remote_reader_store(struct topic_reader *, struct slice pos, struct err *);
 int remote_reader_unbalanced(struct topic_reader *, struct err *);
+int remote_reader_due(const struct topic_reader *);
 uint64_t remote_reader_lag(const struct topic_reader *);
 size_t remote_reader_fds(const struct topic_reader *, struct pollfd *,
                          size_t max);
 void remote_reader_woken(struct topic_reader *);
+
+struct topic_watch *remote_watch_open(struct topic_store *, const char *group,
+                                      const char *topic, struct err *);
+void remote_watch_close(struct topic_watch *);
+const uint64_t *remote_watch_read(struct topic_watch *, uint32_t *partitions,
+                                  struct err *);
+int remote_watch_fd(const struct topic_watch *);
+int remote_watch_due(const struct topic_watch *);
 
 int remote_list(struct topic_store *, topic_show_fn *, void *, struct err *);
 int remote_create(struct topic_store *, const char *, const struct topic_conf *,

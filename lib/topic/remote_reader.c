@@ -131,6 +131,11 @@ int remote_reader_unbalanced(struct topic_reader *base, struct err *e)
     return kafka_reader_unbalanced(kafka_of(base), e);
 }
 
+int remote_reader_due(const struct topic_reader *base)
+{
+    return kafka_reader_due(kafka_of(base));
+}
+
 uint64_t remote_reader_lag(const struct topic_reader *base)
 {
     return kafka_reader_lag(kafka_of(base));

@@ -93,6 +93,9 @@ void remote_writer_close(struct topic_writer *base)
 {
     struct remote_writer *w = (struct remote_writer *)base;
 
+    for (size_t i = 0; i < BATCHES; i++) {
+        free(w->batch[i].sent); /* reports are not taken any more */
+    }
     gather_release(&w->gather);
     kafka_scratch_release(&w->scratch);
     free(w->name);
@@ -157,7 +160,8 @@ static int send_all(struct remote_writer *w, size_t n, struct err *e)
     struct kafka_batch *b = &w->batch[(w->last + 1) % BATCHES];
 
     if (w->sent == 0) {
-        b->left = 0;
+        b->left = b->n = 0;
+        b->sent = w->base.is_tracked ? mem_new(n * sizeof *b->sent) : NULL;
     }
     for (; w->sent < n; w->sent++) {
         const int rc = send(w, gather_line(&w->gather, w->sent), b, e);
@@ -200,10 +204,17 @@ void remote_writer_drop(struct topic_writer *base)
 {
     struct remote_writer *w = (struct remote_writer *)base;
 
-    /* what was sent of it cannot be called back, and promises nothing */
+    struct kafka_batch *b = &w->batch[(w->last + 1) % BATCHES];
+
     gather_done(&w->gather, w->gather.n);
-    w->last += w->sent > 0;
-    w->sent = 0;
+    if (w->sent > 0) { /* it cannot be called back, and promises nothing */
+        b->n = 0;
+        w->last++;
+        w->sent = 0;
+    } else if (w->last - w->done < BATCHES - 1) {
+        free(b->sent);
+        b->sent = NULL;
+    }
 }
 
 uint64_t remote_writer_ticket(const struct topic_writer *base)
@@ -211,20 +222,27 @@ uint64_t remote_writer_ticket(const struct topic_writer *base)
     return ((const struct remote_writer *)base)->last;
 }
 
-void remote_writer_place(const struct topic_writer *base, size_t i,
-                         uint32_t *partition, uint64_t *offset)
-{
-    (void)base;
-    (void)i;
-    *partition = 0;
-    *offset = 0;
-}
-
 static bool is_safe(const struct remote_writer *w, uint64_t ticket,
                     uint64_t committed)
 {
     return w->store->exact != NULL ? w->number[ticket % BATCHES] <= committed
                                    : w->batch[ticket % BATCHES].left == 0;
+}
+
+static void keep_places(struct remote_writer *w, uint64_t ticket)
+{
+    struct kafka_batch *b = &w->batch[ticket % BATCHES];
+
+    for (size_t i = 0; b->sent != NULL && i < b->n; i++) {
+        const struct kafka_sent *s = &b->sent[i];
+        places_put(&w->base.places,
+                   (struct place){.ticket = ticket,
+                                  .offset = s->offset >= 0 ? (uint64_t)s->offset
+                                                           : UINT64_MAX,
+                                  .partition = (uint32_t)s->partition});
+    }
+    free(b->sent);
+    b->sent = NULL;
 }
 
 int remote_writer_synced(struct topic_writer *base, uint64_t *ticket,
@@ -240,6 +258,7 @@ int remote_writer_synced(struct topic_writer *base, uint64_t *ticket,
     }
     while (w->done < w->last && is_safe(w, w->done + 1, committed)) {
         w->done++;
+        keep_places(w, w->done);
     }
     *ticket = w->done;
     return 0;

@@ -128,6 +128,7 @@ struct topic_writer *topic_writer_open(struct topic_store *s, const char *topic,
 void topic_writer_close(struct topic_writer *w)
 {
     if (w != NULL) {
+        places_release(&w->places);
         w->backend->writer_close(w);
     }
 }
@@ -195,15 +196,23 @@ uint64_t topic_writer_ticket(const struct topic_writer *w)
     return w->backend->ticket(w);
 }
 
-void topic_writer_place(const struct topic_writer *w, size_t i,
-                        uint32_t *partition, uint64_t *offset)
-{
-    w->backend->place(w, i, partition, offset);
-}
-
 int topic_writer_synced(struct topic_writer *w, uint64_t *ticket, struct err *e)
 {
-    return w->backend->synced(w, ticket, e);
+    if (w->backend->synced(w, ticket, e) < 0) {
+        return -1;
+    }
+    w->synced = *ticket;
+    return 0;
+}
+
+void topic_writer_track(struct topic_writer *w)
+{
+    w->is_tracked = true;
+}
+
+bool topic_writer_placed(struct topic_writer *w, struct place *place)
+{
+    return places_next(&w->places, w->synced, place);
 }
 
 int topic_writer_fd(const struct topic_writer *w)
@@ -280,6 +289,11 @@ int topic_reader_commit(struct topic_reader *r, struct slice pos, struct err *e)
 int topic_reader_unbalanced(struct topic_reader *r, struct err *e)
 {
     return r->backend->unbalanced(r, e);
+}
+
+int topic_reader_due(const struct topic_reader *r)
+{
+    return r->backend->reader_due != NULL ? r->backend->reader_due(r) : -1;
 }
 
 uint64_t topic_reader_lag(const struct topic_reader *r)

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/opt.h"
+#include "topic/places.h"
 
 struct err;
 struct event;
@@ -73,16 +74,19 @@ size_t topic_writer_cut(struct topic_writer *);
 int topic_writer_commit(struct topic_writer *, struct slice name,
                         struct slice pos, struct err *);
 
-/* Where the i-th event of the last commit stands. */
-void topic_writer_place(const struct topic_writer *, size_t i,
-                        uint32_t *partition, uint64_t *offset);
-
 /* Forget what is gathered: it could not be committed. */
 void topic_writer_drop(struct topic_writer *);
 
 /* Commits count 1, 2, 3 …; all up to *ticket is durable. */
 uint64_t topic_writer_ticket(const struct topic_writer *);
 int topic_writer_synced(struct topic_writer *, uint64_t *ticket, struct err *);
+
+/* For those who want to know where events came to stand: call the first before
+ * any is gathered; from then on a commit without room is to be dropped. The
+ * second gives the place of each event that topic_writer_synced() has told to
+ * be durable, in their order, once; false: no more for now. */
+void topic_writer_track(struct topic_writer *);
+bool topic_writer_placed(struct topic_writer *, struct place *);
 
 /* Readable when topic_writer_synced() has news; call it after so many
  * milliseconds all the same (-1: no need). */
@@ -135,8 +139,10 @@ void topic_reader_position(struct topic_reader *, struct buf *pos);
 /* Store a position in the group. */
 int topic_reader_commit(struct topic_reader *, struct slice pos, struct err *);
 
-/* Each second: 1 when the group wants another assignment, 0, -1. */
+/* Each second: 1 when the group wants another assignment, 0, -1. And when it is
+ * due, in so many milliseconds (-1: no need): a position is not stored yet. */
 int topic_reader_unbalanced(struct topic_reader *, struct err *);
+int topic_reader_due(const struct topic_reader *);
 
 /* Events between the position and the end. */
 uint64_t topic_reader_lag(const struct topic_reader *);

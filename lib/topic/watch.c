@@ -1,18 +1,10 @@
 #include "topic/watch.h"
 
-#include "base/err.h"
 #include "topic/backend.h"
 
 struct topic_watch *topic_watch_open(struct topic_store *s, const char *group,
                                      const char *topic, struct err *e)
 {
-    if (s->backend->watch_open == NULL) {
-        (void)err_set(e, STATUS_USAGE,
-                      "-a group:%s: %s does not tell how far a group has "
-                      "come; take -a local",
-                      group, s->name);
-        return NULL;
-    }
     struct topic_watch *w = s->backend->watch_open(s, group, topic, e);
 
     if (w != NULL) {
@@ -37,4 +29,9 @@ const uint64_t *topic_watch_read(struct topic_watch *w, uint32_t *partitions,
 int topic_watch_fd(const struct topic_watch *w)
 {
     return w->backend->watch_fd(w);
+}
+
+int topic_watch_due(const struct topic_watch *w)
+{
+    return w->backend->watch_due(w);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
+# bats file_tags=kafka
 # dpp-listen -a group:G: answered when a segment has passed the event.
-# shellcheck disable=SC2154 # the helpers set them
+# shellcheck disable=SC2016,SC2154 # eval; the helpers set them
 load helper
 load listen
 
@@ -46,6 +47,18 @@ kept() {
     signal_group drain CONT
     finish last
     is "$(cat last.out)" 200
+}
+
+@test "-a group:G: one after the other, an answer takes no second" {
+    to_topic -a group:drain
+    segment drain
+    LIMIT=30 wait_for eval '[ "$(post 0)" = 200 ]'
+    local start=$SECONDS
+    for i in {1..30}; do
+        is "$(post "$i")" 200
+    done
+    echo "30 answers in $((SECONDS - start)) s"
+    [ $((SECONDS - start)) -lt 15 ]
 }
 
 @test "-a group:G answers 503 at the deadline when nobody drains the topic" {

@@ -52,6 +52,14 @@ certificate() {
         -X "ssl.key.location=$CERTS/$1.key"
 }
 
+# may_write USER TOPIC: and no more
+may_write() {
+    local class=org.apache.kafka.tools.AclCommand
+    [ "${KAFKA:0:2}" != 3. ] || class=kafka.admin.AclCommand
+    broker tool "$class" --bootstrap-server "$(brokers)" --add \
+        --allow-principal "User:$1" --producer --topic "$2"
+}
+
 one_event() {
     echo '{"specversion":"1.0","id":"1","source":"/s","type":"t","data":1}'
 }
@@ -138,6 +146,19 @@ values() {
         has "$stderr" "uthoriz"
     done
     is "$(values)" ""
+}
+
+@test "who may write to a topic, and not look at a group: -a group:G is 77" {
+    login bob bob-secret
+    may_write bob "$topic"
+    run --separate-stderr timeout 20 dpp-listen -l 127.0.0.1:0 \
+        -b "$(there sasl_ssl)" -X @login -X sasl.password=file:password \
+        -t t -a group:g
+    echo "$stderr"
+    is "$status" 77
+    is "${#stderr_lines[@]}" 1
+    has "$stderr" "group $SPACE.g"
+    has "$stderr" "uthoriz"
 }
 
 @test "SCRAM works, or the error says why it cannot and what to do" {
