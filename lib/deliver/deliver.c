@@ -217,7 +217,7 @@ static int take_event(void *ctx, const struct event *ev, struct err *e)
 
     (void)e;
     buf_init(&room);
-    const struct slice key = lane_key(ev, &room);
+    const struct slice key = event_key(ev, &room);
     if (store_holds(d->store, lane_identity(&d->lanes, ev))) {
         deliver_settle(d, j, SINK_DEFERRED);
     } else if (d->deferring || store_find(d->store, key) != NULL) {

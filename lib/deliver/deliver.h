@@ -13,8 +13,8 @@
  *
  * Lanes. A lane is the row of one key's events; at most one request of a lane
  * is under way, so a key's events arrive in order, with -j N requests in
- * flight over different keys. An event without partitionkey is a lane of its
- * own.
+ * flight over different keys. An event without a key (event_key()) is a lane
+ * of its own.
  *
  * Failures, and whose they are. A failure is either the event's (its key's) or
  * the endpoint's. The judge is what else succeeds: a key is at fault if

@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 #include "record/event.h"
-#include "record/json.h"
 
 enum { JOB_COST = sizeof(struct job) + 32 };
 
@@ -63,22 +62,6 @@ struct job *lane_job(struct slice line, uint64_t mark)
     j->n = line.n;
     memcpy(j->line, line.p, line.n);
     return j;
-}
-
-struct slice lane_key(const struct event *ev, struct buf *room)
-{
-    const struct slice k = ev->partitionkey;
-
-    if (k.p == NULL) {
-        return k;
-    }
-    if (memchr(k.p, '\\', k.n) == NULL) {
-        return (struct slice){k.p + 1, k.n - 2};
-    }
-    buf_clear(room);
-    buf_putc(room, ' '); /* an empty key is one */
-    json_decode(room, k);
-    return (struct slice){room->p + 1, room->n - 1};
 }
 
 uint64_t lane_identity(const struct lanes *l, const struct event *ev)

@@ -58,14 +58,10 @@ void lane_release(struct lanes *);
 /* mark and line of a job; the line is copied. free() ends it. */
 struct job *lane_job(struct slice line, uint64_t mark);
 
-/* The decoded partitionkey of an event, or p == NULL; in room, which is
- * cleared, if it has escapes. */
-struct slice lane_key(const struct event *, struct buf *room);
-
 /* Of source, id and where it came from: the same when it comes again. */
 uint64_t lane_identity(const struct lanes *, const struct event *);
 
-/* The same for each event of a key; the key may be NULL. */
+/* The same for each event of a key (event_key()); it may be NULL. */
 uint64_t lane_hash(struct lanes *, struct slice key);
 
 /* Put a job behind its key; the lane is ready if it is new. */

@@ -102,7 +102,7 @@ static int load_event(struct loading *l, uint64_t offset,
                                     .age_ms = d->age_ms,
                                     .tried_ms = d->tried_ms,
                                     .size = (uint32_t)d->line.n};
-    const struct slice key = lane_key(&event, &s->key);
+    const struct slice key = event_key(&event, &s->key);
     struct parked *p = parked_key(&s->keys, key, lane_hash(s->hashes, key));
     parked_add(&s->keys, p, &ev);
     held_add(&s->held, ev.identity);

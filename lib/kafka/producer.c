@@ -130,8 +130,8 @@ static struct kafka_sent *sent_of(struct kafka_batch *b)
 }
 
 int kafka_producer_send(struct kafka_producer *p, const char *topic,
-                        const struct kafka_record *r, struct kafka_batch *b,
-                        struct err *e)
+                        const struct kafka_record *r, int32_t partition,
+                        struct kafka_batch *b, struct err *e)
 {
     rd_kafka_topic_t *t = map_get(&p->topics, slice_of(topic));
     rd_kafka_headers_t *headers;
@@ -143,6 +143,7 @@ int kafka_producer_send(struct kafka_producer *p, const char *topic,
     headers = headers_of(r);
     const rd_kafka_vu_t vus[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = t},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {bytes_of(r->key), r->key.n}},
         {.vtype = RD_KAFKA_VTYPE_VALUE,
          .u.mem = {bytes_of(r->value), r->value.n}},

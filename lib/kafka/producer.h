@@ -48,11 +48,11 @@ struct kafka_handle *kafka_producer_handle(struct kafka_producer *);
 int kafka_producer_topic(struct kafka_producer *, const char *topic,
                          uint32_t *partitions, struct err *);
 
-/* 0; 1 no room: what is under way must become safe first; -1: 78 if the record
- * is too large. It is copied. */
+/* partition -1: the key chooses it. 0; 1 no room: what is under way must become
+ * safe first; -1: 78 if the record is too large. It is copied. */
 int kafka_producer_send(struct kafka_producer *, const char *topic,
-                        const struct kafka_record *, struct kafka_batch *,
-                        struct err *);
+                        const struct kafka_record *, int32_t partition,
+                        struct kafka_batch *, struct err *);
 
 /* Take the reports that are there. -1 a record is lost to us (75: a new run
  * repeats it), or the producer is at its end. */

@@ -250,6 +250,26 @@ int event_value(const struct event *ev, struct buf *b)
     return 0;
 }
 
+struct slice event_key(const struct event *ev, struct buf *room)
+{
+    const struct slice record = ev->dppkey;
+    const struct slice k = ev->partitionkey;
+    const bool other = record.p != NULL && json_is_string(record);
+
+    if (!other && (k.p == NULL || memchr(k.p, '\\', k.n) == NULL)) {
+        return k.p != NULL ? (struct slice){k.p + 1, k.n - 2} : k;
+    }
+    buf_clear(room);
+    (void)buf_reserve(room, 1); /* an empty key is one */
+    if (!other || base64_decode(room, record.p + 1, record.n - 2) < 0) {
+        if (k.p == NULL) {
+            return k;
+        }
+        json_decode(room, k);
+    }
+    return (struct slice){room->p, room->n};
+}
+
 bool event_type_is_json(struct slice type)
 {
     static const char json[] = "json";

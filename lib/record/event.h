@@ -66,6 +66,13 @@ bool event_data_is_text(const struct event *);
  * data_base64 is no base 64. */
 int event_value(const struct event *, struct buf *);
 
+/* What orders events: those of one key keep their order in every lane and every
+ * topic; p == NULL: nothing does. It is the key of the Kafka record that the
+ * event was (dppkey, decoded), where that had one and it is not partitionkey
+ * itself, else partitionkey, decoded. In the line, or in room, which is
+ * cleared. */
+struct slice event_key(const struct event *, struct buf *room);
+
 /* What an event is made of; text that is decoded, p == NULL: left out. */
 struct event_parts {
     struct slice id; /* NULL: a UUIDv7 */

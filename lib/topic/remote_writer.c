@@ -28,9 +28,10 @@ struct remote_writer {
     struct gather gather;
     size_t sent; /* of what is gathered, in a commit that found no room */
     struct kafka_scratch scratch;
+    struct buf key;
     struct kafka_batch batch[BATCHES]; /* of the commits done + 1 to last */
     uint64_t number[BATCHES];          /* or of their transactions */
-    bool attached;                     /* the producer knows the topic */
+    uint32_t partitions;               /* of the topic; 0: no producer yet */
     uint64_t last;
     uint64_t done;
 };
@@ -43,19 +44,13 @@ static struct kafka_producer *producer_of(const struct remote_writer *w)
 
 static int attach(struct remote_writer *w, struct err *e)
 {
-    uint32_t partitions;
-
-    if (w->attached) {
+    if (w->partitions > 0) {
         return 0;
     }
-    if (kafka_producer_topic(producer_of(w), w->topic, &partitions, e) < 0) {
+    if (kafka_producer_topic(producer_of(w), w->topic, &w->partitions, e) < 0) {
         return -1;
     }
-    if (partitions == 0) {
-        return remote_unknown(&w->store->base, w->name, e);
-    }
-    w->attached = true;
-    return 0;
+    return w->partitions > 0 ? 0 : remote_unknown(&w->store->base, w->name, e);
 }
 
 /* Exactly once there is no producer before the claim. */
@@ -98,6 +93,7 @@ void remote_writer_close(struct topic_writer *base)
     }
     gather_release(&w->gather);
     kafka_scratch_release(&w->scratch);
+    buf_release(&w->key);
     free(w->name);
     free(w->topic);
     free(w);
@@ -141,6 +137,18 @@ size_t remote_writer_cut(struct topic_writer *base)
     return gather_cut(&((struct remote_writer *)base)->gather);
 }
 
+/* -1: by the record's key. One that has to stay without a key, though its event
+ * has one, goes where that belongs. */
+static int32_t partition_of(struct remote_writer *w, const struct event *ev,
+                            const struct kafka_record *r)
+{
+    const struct slice key = r->key.p == NULL ? event_key(ev, &w->key) : r->key;
+
+    return r->key.p == NULL && key.p != NULL
+               ? (int32_t)topic_partition(key, w->partitions)
+               : -1;
+}
+
 static int send(struct remote_writer *w, struct slice line,
                 struct kafka_batch *b, struct err *e)
 {
@@ -152,7 +160,8 @@ static int send(struct remote_writer *w, struct slice line,
         return -1;
     }
     kafka_record_encode(&w->scratch, &ev, w->store->mode, &rec);
-    return kafka_producer_send(producer_of(w), w->topic, &rec, b, e);
+    return kafka_producer_send(producer_of(w), w->topic, &rec,
+                               partition_of(w, &ev, &rec), b, e);
 }
 
 static int send_all(struct remote_writer *w, size_t n, struct err *e)

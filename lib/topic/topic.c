@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "record/event.h"
-#include "record/json.h"
 #include "topic/backend.h"
 
 static const struct topic_backend *const backends[] = {&topic_log,
@@ -147,24 +146,12 @@ int topic_writer_disown(struct topic_writer *w, struct err *e)
 void topic_writer_add(struct topic_writer *w, const struct event *ev)
 {
     struct slice part[2];
-    struct slice key = {NULL, 0};
-    struct buf decoded;
+    struct buf room;
 
     event_without_origin(ev, part);
-    if (ev->partitionkey.p == NULL) {
-        w->backend->add(w, part, key);
-        return;
-    }
-    const struct slice raw = ev->partitionkey;
-    key = (struct slice){raw.p + 1, raw.n - 2};
-    if (memchr(key.p, '\\', key.n) == NULL) {
-        w->backend->add(w, part, key);
-        return;
-    }
-    buf_init(&decoded);
-    json_decode(&decoded, raw);
-    w->backend->add(w, part, buf_slice(&decoded));
-    buf_release(&decoded);
+    buf_init(&room);
+    w->backend->add(w, part, event_key(ev, &room));
+    buf_release(&room);
 }
 
 void topic_writer_add_line(struct topic_writer *w, struct slice line,

@@ -324,7 +324,8 @@ END
     mkfifo run.in
     exec 8<>run.in
     spawn run env --default-signal=INT SHELL=/bin/bash script -qec "dpp-run \
-        dpp-consume -t in -g g ! cat ! dpp-produce -t out; echo status \$?" /dev/null
+        dpp-consume -t in -g g ! cat ! dpp-produce -t out
+        echo status \$?" /dev/null
     wait_for has_values out 100
     printf '\003' >&8
     wait_for_text run.out "status "

@@ -149,6 +149,30 @@ events() {
     is "$status" 64
 }
 
+@test "a key that is no text chooses the partition as one that is" {
+    dpp-topic create -p 4 t
+    # by their bytes; who has none of its own goes with the partitionkey
+    local i key
+    for i in {1..40}; do
+        for key in '"dppkey":"/wA="' '"dppkey":"","partitionkey":"x"' \
+            '"dppkey":"a2V5"' '"partitionkey":"key"' \
+            '"dppkey":null,"partitionkey":"key"' \
+            '"dppkey":"a2V5","partitionkey":"y"'; do
+            printf '{"specversion":"1.0","id":"%s","source":"/s",' "$i"
+            printf '"type":"t",%s,"data":%s}\n' "$key" "$i"
+        done
+    done >in
+    dpp-produce -t t <in
+    dpp-consume -t t -e | jq -r '[.dppkey, .partitionkey,
+        (.dpporigin | split("/")[1])] | @tsv' | sort | uniq -c >places
+    cat places
+    is "$(awk '{ n += $1 } END { print n }' places)" 240
+    # one partition each, and all that are "key" the same
+    is "$(awk -F '\t' '{ print $1, $2 }' places | sed 's/^ *[0-9]* //' |
+        sort | uniq -d)" ""
+    is "$(grep -E 'a2V5|key' places | cut -f 3 | sort -u | wc -l)" 1
+}
+
 @test "members share the partitions; one takes over when the other is killed" {
     topics out
     dpp-topic create -p 4 t

@@ -16,6 +16,50 @@ static bool parses(const char *line, struct event *ev, struct err *e)
     return event_parse(ev, slice_of(line), &reordered, e) == 0;
 }
 
+static bool has_key(const char *members, const char *key)
+{
+    char line[300];
+    struct event ev;
+    struct err e;
+    struct buf room;
+
+    (void)snprintf(line, sizeof line,
+                   "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\","
+                   "\"type\":\"t\"%s}",
+                   members);
+    buf_init(&room);
+    const struct slice k = parses(line, &ev, &e)
+                               ? event_key(&ev, &room)
+                               : (struct slice){"not parsed", 10};
+    const bool good =
+        key == NULL ? k.p == NULL : k.p != NULL && slice_is(k, key);
+    buf_release(&room);
+    return good;
+}
+
+static void test_key(void)
+{
+    unit_check(has_key("", NULL), "an event without a key has none");
+    unit_check(has_key(",\"partitionkey\":\"k\"", "k") &&
+                   has_key(",\"partitionkey\":\"a\\u0041\\n\"", "aA\n"),
+               "partitionkey orders events, by its text");
+    unit_check(has_key(",\"partitionkey\":\"\"", "") &&
+                   has_key(",\"dppkey\":\"\",\"partitionkey\":\"k\"", ""),
+               "an empty key is one");
+    unit_check(
+        has_key(",\"dppkey\":\"/v8=\"", "\xfe\xff") &&
+            has_key(",\"partitionkey\":\"k\",\"dppkey\":\"aw==\"", "k") &&
+            has_key(",\"partitionkey\":\"k\",\"dppkey\":\"/v8=\"", "\xfe\xff"),
+        "the key that a record had goes before");
+    unit_check(
+        has_key(",\"dppkey\":null", NULL) &&
+            has_key(",\"dppkey\":null,\"partitionkey\":\"k\"", "k") &&
+            has_key(",\"dppkey\":\"?\",\"partitionkey\":\"\\u006b\"", "k") &&
+            has_key(",\"dppkey\":7", NULL),
+        "a record without a key, and what is no base 64, leave it to "
+        "partitionkey");
+}
+
 static void test_members(void)
 {
     static const char line[] =
@@ -308,6 +352,7 @@ static void test_dead(void)
 
 int main(void)
 {
+    test_key();
     test_members();
     test_origin();
     test_values();
