@@ -1,18 +1,39 @@
 #include "kafka/place.h"
 
+#include <poll.h>
+#include <stdbool.h>
+
+#include "base/clock.h"
 #include "base/err.h"
 
-enum { ASK_MS = 10000 };
+enum { ASK_MS = 10000, AGAIN_MS = 20, MS = 1000 };
+
+/* A partition that is new, or has a new leader, is not known to all brokers for
+ * a moment. */
+static bool is_moving(rd_kafka_resp_err_t err, uint64_t since_us)
+{
+    if ((err != RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION &&
+         err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) ||
+        clock_mono_us() - since_us > (uint64_t)ASK_MS * MS) {
+        return false;
+    }
+    (void)poll(NULL, 0, AGAIN_MS);
+    return true;
+}
 
 int kafka_place_bounds(const struct kafka_handle *h, const char *topic,
                        uint32_t partition, uint64_t *begin, uint64_t *end,
                        struct err *e)
 {
+    const uint64_t start_us = clock_mono_us();
     int64_t low;
     int64_t high;
-    const rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(
-        h->rk, topic, (int32_t)partition, &low, &high, ASK_MS);
+    rd_kafka_resp_err_t err;
 
+    do {
+        err = rd_kafka_query_watermark_offsets(h->rk, topic, (int32_t)partition,
+                                               &low, &high, ASK_MS);
+    } while (is_moving(err, start_us));
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         (void)kafka_fail(e, err, topic);
         return err_wrap(e, "partition %u", partition);

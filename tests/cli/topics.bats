@@ -149,6 +149,17 @@ events() {
     is "$status" 64
 }
 
+@test "a topic that was just made can be looked at, read and removed" {
+    local i
+    for i in {1..10}; do
+        dpp-topic create -p 4 "t$i"
+        is "$(dpp-topic show "t$i" | awk '$1 == "offsets" { print $2, $4 }')" \
+            "0 0"
+        is "$(dpp-consume -t "t$i" -e | wc -l)" 0
+        dpp-topic rm "t$i"
+    done
+}
+
 @test "a key that is no text chooses the partition as one that is" {
     dpp-topic create -p 4 t
     # by their bytes; who has none of its own goes with the partitionkey
