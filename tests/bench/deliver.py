@@ -10,11 +10,12 @@ BYTES = 350
 
 
 @contextlib.contextmanager
-def endpoint(bench):
+def endpoint(bench, *options):
     """The URL of an endpoint that answers 200 at once."""
     port = bench.work / "port"
     port.unlink(missing_ok=True)
-    p = subprocess.Popen([bench.tools / "httpsink", "-p", port],
+    p = subprocess.Popen([bench.tools / "httpsink", "-p", port,
+                          *options],
                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     while not port.exists() or not port.read_text().strip():
         time.sleep(0.01)
