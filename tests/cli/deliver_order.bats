@@ -32,7 +32,8 @@ teardown() {
         split("A E I M Q U Y c g k o s w 0 4 8", last, " ")
         for (i = 1; i <= 2000; i++) {
             printf "{\"specversion\":\"1.0\",\"id\":\"e%d\"," \
-                "\"source\":\"/t\",\"type\":\"t\",\"dppkey\":\"/w%s=\",\"data\":%d}\n",
+                "\"source\":\"/t\",\"type\":\"t\"," \
+                "\"dppkey\":\"/w%s=\",\"data\":%d}\n",
                 i, last[i % 16 + 1], i
         }
     }' | dpp-produce -t in
