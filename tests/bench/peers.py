@@ -2,9 +2,9 @@
 Kafka to HTTP, and a filter from topic to topic. One broker, on the same two
 cores as everything else; the peers' files are in tests/bench/peers/.
 
-All but Fluent Bit acknowledge what is stored, and what is delivered, and nothing
-else: acks=all, an idempotent producer, offsets behind the answers. What a way
-needs to start is in its figure, but for webhooks."""
+All but Fluent Bit acknowledge what is stored, and what is delivered, and
+nothing else: acks=all, an idempotent producer, offsets behind the answers. What
+a way needs to start is in its figure, but for webhooks."""
 import shutil
 import subprocess
 import time
