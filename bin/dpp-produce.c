@@ -3,7 +3,8 @@
  * The marks of one bout of input are one atomic batch of the topic, with the
  * last position in it. They are terminal when it is on the disk, which a
  * thread of the topic's writer sees to while the next bout is read. While the
- * disk is full nothing is read. */
+ * disk is full nothing is read; while the store is busy with what it has, a
+ * bounded number of bytes is. */
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -16,7 +17,12 @@
 #include "topic/options.h"
 #include "topic/topic.h"
 
-enum { UNSYNCED = 2048, FULL_RETRY_MS = 1000, BATCH = 1 << 20 };
+enum {
+    UNSYNCED = 2048,
+    FULL_RETRY_MS = 1000,
+    BATCH = 1 << 20,
+    AHEAD = 8 << 20, /* read while the store is busy */
+};
 
 /* A batch that is written but not known to be durable. */
 struct written {
@@ -44,7 +50,9 @@ struct produce {
     struct written ring[UNSYNCED];
     size_t head;
     size_t n;
-    bool full; /* the disk; what is to be written waits */
+    size_t gathered; /* bytes before the last mark */
+    bool full;       /* what is to be written waits for room */
+    bool busy;       /* it waits, but for no trouble */
     bool warned;
 };
 
@@ -145,6 +153,7 @@ static int commit(struct produce *p, struct err *e)
         return -1;
     }
     p->full = rc == 1;
+    p->busy = p->full && e->text[0] == '\0';
     say_full(p, e->text);
     if (p->full) {
         return 0;
@@ -163,8 +172,8 @@ static int commit(struct produce *p, struct err *e)
 static int mark(void *ctx, uint64_t seq, struct slice pos, struct err *e)
 {
     struct produce *p = ctx;
-    const size_t bytes = topic_writer_cut(p->writer);
 
+    p->gathered = topic_writer_cut(p->writer);
     p->seq = seq;
     p->cut = p->events;
     if (p->pos.n == 0) {
@@ -172,7 +181,7 @@ static int mark(void *ctx, uint64_t seq, struct slice pos, struct err *e)
     } else if (pos.n > 0) {
         pos_merge(&p->pos, pos);
     }
-    return bytes >= BATCH ? commit(p, e) : 0;
+    return p->gathered >= BATCH ? commit(p, e) : 0;
 }
 
 static int work(void *ctx, const struct pollfd *fds, size_t n, struct err *e)
@@ -181,12 +190,11 @@ static int work(void *ctx, const struct pollfd *fds, size_t n, struct err *e)
     uint64_t durable;
     uint64_t seq = 0;
 
-    (void)fds;
-    (void)n;
     if (p->seq > 0 && p->n < UNSYNCED && commit(p, e) < 0) {
         return -1;
     }
-    if (p->n == 0) {
+    const bool news = n > 0 && fds[0].revents != 0;
+    if (p->n == 0 && !news && topic_writer_due(p->writer) != 0) {
         return 0;
     }
     if (topic_writer_synced(p->writer, &durable, e) < 0) {
@@ -222,6 +230,15 @@ static size_t fds(void *ctx, struct pollfd *v, size_t max, int *timeout_ms)
     return 1;
 }
 
+static void drain(void *ctx)
+{
+    struct produce *p = ctx;
+
+    if (p->writer != NULL) {
+        topic_writer_hurry(p->writer);
+    }
+}
+
 static int end(void *ctx, struct err *e)
 {
     struct produce *p = ctx;
@@ -233,7 +250,7 @@ static bool full(void *ctx)
 {
     const struct produce *p = ctx;
 
-    return p->full || p->n == UNSYNCED;
+    return p->n == UNSYNCED || (p->full && (!p->busy || p->gathered >= AHEAD));
 }
 
 static void close_topic(void *ctx)
@@ -281,6 +298,7 @@ int main(int argc, char **argv)
         .work = work,
         .fds = fds,
         .full = full,
+        .drain = drain,
         .end = end,
         .close = close_topic,
     };

@@ -202,6 +202,48 @@ int kafka_claims_sole_owner(const struct kafka_claims *cs,
     return 1;
 }
 
+static bool is_among(char (*ids)[KAFKA_ID], size_t n, const char *id)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(ids[i], id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *kafka_claims_other(const struct kafka_claims *cs, const char *self,
+                               char (*fenced)[KAFKA_ID], size_t n)
+{
+    for (size_t i = 0; i < cs->n; i++) {
+        const char *owner = cs->v[i].owner;
+        if (owner[0] != '\0' && strcmp(owner, self) != 0 &&
+            !is_among(fenced, n, owner)) {
+            return owner;
+        }
+    }
+    return NULL;
+}
+
+int kafka_claims_check(struct kafka_claims *cs, const char *self, bool again,
+                       struct err *e)
+{
+    for (size_t i = 0; i < cs->n; i++) {
+        struct kafka_claim *c = &cs->v[i];
+        if (again && c->owner[0] != '\0' && strcmp(c->owner, c->first) != 0 &&
+            strcmp(c->owner, self) != 0) {
+            return err_set(e, STATUS_CONFIG,
+                           "another process has claimed %s meanwhile; this "
+                           "one leaves for good",
+                           c->key);
+        }
+        if (!again) {
+            memcpy(c->first, c->owner, sizeof c->first);
+        }
+    }
+    return 0;
+}
+
 /* --- the stream's position -------------------------------------------------
  */
 

@@ -52,6 +52,15 @@ int kafka_claims_peek(struct kafka_claims *, struct kafka_admin *,
 int kafka_claims_sole_owner(const struct kafka_claims *, struct kafka_admin *,
                             char owner[KAFKA_ID], struct err *);
 
+/* The first owner who is neither self nor among the n of fenced, or NULL. */
+const char *kafka_claims_other(const struct kafka_claims *, const char *self,
+                               char (*fenced)[KAFKA_ID], size_t n);
+
+/* After the first reading (again: false), and after each that follows: 78 if
+ * somebody else has claimed one of them since. */
+int kafka_claims_check(struct kafka_claims *, const char *self, bool again,
+                       struct err *);
+
 /* A position of the stream: remembered, to be committed. */
 int kafka_claims_take(struct kafka_claims *, struct slice pos, struct err *);
 

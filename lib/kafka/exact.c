@@ -9,18 +9,29 @@
  *              if there was one, again from 3
  *           5. what was started before and has no position is an error
  *           6. in a transaction of NAME.claim: the same positions, owned by us
- *   work:   begin, records, at a mark and after the interval: positions into
- *           the transaction, commit
+ *   work:   OPEN    records, and behind them the position that passes them;
+ *                   then, if it is time, COMMIT
+ *           COMMIT  a thread has the transaction: positions into it, commit.
+ *                   What is read meanwhile waits where it is gathered.
+ *                   Collected without an error it is committed, and the next
+ *                   is OPEN with the first record that waits
  *   end:    the positions once more, with no owner
+ *
+ * Invariants of the work: a commit begins only behind a position, so all of a
+ * transaction's records, dead letters too, are passed by its positions; one
+ * transaction at a time; what is told as committed was committed.
  *
  * A crash before 6 leaves the owner before; whoever comes next fences it. A
  * claimer that comes later fences us at its 2 before our 6, or finds us in its
  * 3. Fenced at 2 we try again, for it may be a member of our group that claims
  * other keys at the same time; but if one of ours has another owner by then, it
  * was not, and we leave for good. A crash after 6 leaves our id in the
- * positions, and the next claim fences it, whatever it had open. Nothing is
- * repaired in place: on any error the process ends, and what the transaction
- * was is settled by the next claim.
+ * positions, and the next claim fences it, whatever it had open: a transaction
+ * that was OPEN is aborted, one in COMMIT is aborted or completed, and the
+ * positions, which are read after that, tell which. One that was committed but
+ * not told is passed by the positions as well, so nothing comes twice. Nothing
+ * is repaired in place: on any error the process ends, also while a commit
+ * runs, and what the transaction was is settled by the next claim.
  *
  * Our id: the one that owns all that we claim, if it owns nothing else;
  * otherwise a new one. So a segment that is started again keeps its id, and
@@ -42,12 +53,12 @@
 #include "kafka/offsets.h"
 #include "kafka/producer.h"
 #include "kafka/started.h"
+#include "kafka/transact.h"
 
 enum {
     MS = 1000,
-    INIT_MS = 60000,
-    COMMIT_MS = 30000,
     ABORT_MS = 5000,
+    LEAVE_MS = 1000, /* for a commit that runs when we end */
     CLAIM_TRIES = 50,
     CLAIM_REST_MS = 300,
     /* of one transaction, then it is committed: half of what a source may
@@ -68,11 +79,13 @@ struct kafka_exact {
     bool contended;                 /* another claimer was there */
     char id[KAFKA_ID];
     struct kafka_claims claims;
-    bool open;         /* a transaction */
-    bool moved;        /* it has records, or a position */
+    bool open;         /* a transaction that takes records */
+    bool whole;        /* all its records have their position in it */
+    bool hurry;        /* no more will come */
     uint64_t since_us; /* its begin */
     size_t bytes;
     size_t records;
+    struct kafka_commit commit; /* of the one before, while it runs */
     uint64_t committed;
     uint64_t renewed_us;
 };
@@ -89,12 +102,18 @@ struct kafka_exact *kafka_exact_new(const struct kafka_client *client,
 
 void kafka_exact_free(struct kafka_exact *x)
 {
-    if (x != NULL) {
-        kafka_producer_close(x->producer);
-        kafka_admin_close(x->admin);
-        kafka_claims_release(&x->claims);
-        free(x);
+    rd_kafka_error_t *error;
+
+    if (x == NULL || kafka_commit_wait(&x->commit, LEAVE_MS, &error) == 1) {
+        return; /* the process ends, and with it the thread */
     }
+    if (error != NULL) {
+        rd_kafka_error_destroy(error);
+    }
+    kafka_producer_close(x->producer);
+    kafka_admin_close(x->admin);
+    kafka_claims_release(&x->claims);
+    free(x);
 }
 
 struct kafka_producer *kafka_exact_producer(struct kafka_exact *x)
@@ -139,65 +158,41 @@ static bool is_claimer(const struct kafka_exact *x, const rd_kafka_t *rk)
     return x->claimer != NULL && rk == kafka_producer_handle(x->claimer)->rk;
 }
 
-/* An error of a transaction: whether we were fenced shows only when it is
- * aborted (a fenced producer's other errors look as if one could go on). */
 static int fail(struct kafka_exact *x, rd_kafka_t *rk, rd_kafka_error_t *error,
                 const char *what, struct err *e)
 {
-    const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-    bool fenced = code == RD_KAFKA_RESP_ERR__FENCED;
-    const bool abortable = rd_kafka_error_txn_requires_abort(error);
+    const bool fenced = kafka_transact_fail(rk, error, what, x->id, e) == 1;
 
-    (void)kafka_fail_error(e, error, what);
-    if (abortable && !fenced) {
-        error = rd_kafka_abort_transaction(rk, ABORT_MS);
-        if (error != NULL) {
-            fenced = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__FENCED;
-            rd_kafka_error_destroy(error);
-        }
-    }
     x->contended = fenced && is_claimer(x, rk);
-    if (fenced) {
-        return err_set(e, STATUS_CONFIG,
-                       "another process has taken over what %s wrote with "
-                       "this name; this one leaves for good",
-                       x->id);
-    }
-    if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
-        return err_wrap(e, "raise max.message.bytes of the topic");
-    }
-    if (e->status != STATUS_REFUSED) {
-        e->status = STATUS_RETRY;
-    }
     return -1;
 }
 
-static rd_kafka_error_t *commit_rk(rd_kafka_t *rk)
+/* The commit has ended, or has not within timeout_ms (1). */
+static int collect(struct kafka_exact *x, int timeout_ms, struct err *e)
 {
-    rd_kafka_error_t *error = NULL;
+    rd_kafka_error_t *error;
 
-    do {
-        if (error != NULL) {
-            rd_kafka_error_destroy(error);
-        }
-        error = rd_kafka_commit_transaction(rk, COMMIT_MS);
-    } while (error != NULL && rd_kafka_error_is_retriable(error));
-    return error;
+    if (!x->commit.running) {
+        return 0;
+    }
+    if (kafka_commit_wait(&x->commit, timeout_ms, &error) == 1) {
+        return 1;
+    }
+    if (error != NULL) {
+        return fail(x, x->commit.rk, error, "commit", e);
+    }
+    x->committed++;
+    return 0;
 }
 
 static int init(struct kafka_exact *x, struct kafka_producer *p, struct err *e)
 {
-    rd_kafka_t *rk = kafka_producer_handle(p)->rk;
-    rd_kafka_error_t *error;
+    int rc;
+    rd_kafka_error_t *error = kafka_transact_init(p, &rc, e);
 
-    while ((error = rd_kafka_init_transactions(rk, INIT_MS)) != NULL &&
-           rd_kafka_error_is_retriable(error)) {
-        rd_kafka_error_destroy(error);
-        if (kafka_producer_poll(p, e) < 0) {
-            return -1;
-        }
-    }
-    return error != NULL ? fail(x, rk, error, "transactions", e) : 0;
+    return error != NULL
+               ? fail(x, kafka_producer_handle(p)->rk, error, "transactions", e)
+               : rc;
 }
 
 /* --- the claim -------------------------------------------------------------
@@ -227,30 +222,6 @@ static int fence(struct kafka_exact *x, const char *id, struct err *e)
     return rc;
 }
 
-static bool is_fenced(char (*fenced)[KAFKA_ID], size_t n, const char *id)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(fenced[i], id) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The first owner who is still to be fenced, or NULL. */
-static const char *other_owner(const struct kafka_exact *x,
-                               char (*fenced)[KAFKA_ID], size_t n)
-{
-    for (size_t i = 0; i < x->claims.n; i++) {
-        const char *owner = x->claims.v[i].owner;
-        if (owner[0] != '\0' && strcmp(owner, x->id) != 0 &&
-            !is_fenced(fenced, n, owner)) {
-            return owner;
-        }
-    }
-    return NULL;
-}
-
 /* Until nobody else owns any of it. What an owner had open when it was fenced
  * is settled by then, so the positions are read anew each time. */
 static int fence_owners(struct kafka_exact *x, struct err *e)
@@ -260,7 +231,8 @@ static int fence_owners(struct kafka_exact *x, struct err *e)
     size_t n = 0;
     int rc = 0;
 
-    while (rc == 0 && (owner = other_owner(x, fenced, n)) != NULL) {
+    while (rc == 0 &&
+           (owner = kafka_claims_other(&x->claims, x->id, fenced, n)) != NULL) {
         if (n == KAFKA_OWNERS) {
             rc =
                 err_set(e, STATUS_RETRY, "%s: the owners keep changing", x->id);
@@ -286,31 +258,11 @@ static int sign(struct kafka_exact *x, struct kafka_producer *p, struct err *e)
         error = rd_kafka_abort_transaction(rk, ABORT_MS);
         return error != NULL ? fail(x, rk, error, "positions", e) : -1;
     }
-    if (error == NULL &&
-        kafka_claims_send(&x->claims, rk, x->id, true, &error) == 0) {
-        error = commit_rk(rk);
+    if (error == NULL) {
+        error = kafka_transact_commit(rk, &x->claims, x->id, true);
     }
     x->renewed_us = clock_mono_us();
     return error != NULL ? fail(x, rk, error, "positions", e) : 0;
-}
-
-/* Has somebody claimed one of ours since we looked first? */
-static int check_owners(struct kafka_exact *x, bool again, struct err *e)
-{
-    for (size_t i = 0; i < x->claims.n; i++) {
-        struct kafka_claim *c = &x->claims.v[i];
-        if (again && c->owner[0] != '\0' && strcmp(c->owner, c->first) != 0 &&
-            strcmp(c->owner, x->id) != 0) {
-            return err_set(e, STATUS_CONFIG,
-                           "another process has claimed %s meanwhile; this "
-                           "one leaves for good",
-                           c->key);
-        }
-        if (!again) {
-            memcpy(c->first, c->owner, sizeof c->first);
-        }
-    }
-    return 0;
 }
 
 static int claim_once(struct kafka_exact *x, const char *claimer, bool again,
@@ -322,7 +274,8 @@ static int claim_once(struct kafka_exact *x, const char *claimer, bool again,
     x->claimer = kafka_producer_open(x->client, claimer, e);
     if (x->claimer != NULL && init(x, x->claimer, e) == 0 &&
         kafka_claims_read(&x->claims, x->admin, e) == 0 &&
-        check_owners(x, again, e) == 0 && fence_owners(x, e) == 0 &&
+        kafka_claims_check(&x->claims, x->id, again, e) == 0 &&
+        fence_owners(x, e) == 0 &&
         (x->conf.new_position ||
          kafka_started_check(&x->claims, x->client, e) == 0)) {
         rc = sign(x, x->claimer, e);
@@ -351,10 +304,11 @@ int kafka_exact_claim(struct kafka_exact *x, struct slice name,
 {
     struct kafka_admin *a = admin_of(x, e);
 
-    if (a == NULL) {
+    if (a == NULL || collect(x, -1, e) < 0) {
         return -1;
     }
     kafka_claims_release(&x->claims);
+    x->hurry = false;
     const char *cluster = kafka_admin_cluster(a, e);
     if (cluster == NULL) {
         return -1;
@@ -388,7 +342,7 @@ int kafka_exact_claim(struct kafka_exact *x, struct slice name,
 /* --- work ------------------------------------------------------------------
  */
 
-int kafka_exact_begin(struct kafka_exact *x, struct err *e)
+static int begin(struct kafka_exact *x, struct err *e)
 {
     rd_kafka_t *rk = kafka_producer_handle(x->producer)->rk;
 
@@ -400,68 +354,80 @@ int kafka_exact_begin(struct kafka_exact *x, struct err *e)
         return fail(x, rk, error, "begin", e);
     }
     x->open = true;
-    x->moved = false;
+    x->whole = true;
     x->since_us = clock_mono_us();
     x->bytes = 0;
     x->records = 0;
     return 0;
 }
 
-static int commit(struct kafka_exact *x, const char *owner, bool all,
-                  struct err *e)
+/* From here on the thread has the transaction. */
+static int end(struct kafka_exact *x, const char *owner, bool all,
+               struct err *e)
 {
-    rd_kafka_t *rk = kafka_producer_handle(x->producer)->rk;
-    rd_kafka_error_t *error = NULL;
-
-    if (kafka_claims_send(&x->claims, rk, owner, all, &error) == 0) {
-        error = commit_rk(rk);
-    }
-    if (error != NULL) {
-        return fail(x, rk, error, "commit", e);
-    }
-    kafka_claims_sent(&x->claims);
     x->open = false;
-    x->committed++;
     if (all) {
         x->renewed_us = clock_mono_us();
     }
-    return 0;
+    return kafka_commit_start(&x->commit, x->producer, &x->claims, owner, all,
+                              e);
+}
+
+/* When the time of the open transaction is over. */
+static uint64_t time_of(const struct kafka_exact *x)
+{
+    return x->hurry ? 0 : x->since_us + x->conf.interval_ms * MS;
 }
 
 static bool is_due(const struct kafka_exact *x, uint64_t now)
 {
-    return x->open && x->moved &&
-           (now >= x->since_us + x->conf.interval_ms * MS ||
-            x->bytes >= BYTES || x->records >= RECORDS);
+    return x->open && x->whole &&
+           (now >= time_of(x) || x->bytes >= BYTES || x->records >= RECORDS);
 }
 
-int kafka_exact_add(struct kafka_exact *x, struct slice pos, size_t records,
-                    size_t bytes, uint64_t *number, struct err *e)
+int kafka_exact_begin(struct kafka_exact *x, struct err *e)
 {
-    if (kafka_exact_begin(x, e) < 0 ||
-        kafka_claims_take(&x->claims, pos, e) < 0) {
-        return -1;
+    const int rc = collect(x, 0, e);
+
+    if (rc != 0 || begin(x, e) < 0) {
+        return rc == 1 ? 1 : -1;
     }
-    x->moved = true;
+    x->whole = false;
+    return 0;
+}
+
+uint64_t kafka_exact_add(struct kafka_exact *x, size_t records, size_t bytes)
+{
     x->bytes += bytes;
     x->records += records;
-    *number = x->committed + 1;
-    return is_due(x, clock_mono_us()) ? commit(x, x->id, false, e) : 0;
+    return x->committed + 1;
+}
+
+int kafka_exact_position(struct kafka_exact *x, struct slice pos, struct err *e)
+{
+    if (kafka_claims_take(&x->claims, pos, e) < 0) {
+        return -1;
+    }
+    x->whole = true;
+    return is_due(x, clock_mono_us()) ? end(x, x->id, false, e) : 0;
 }
 
 int kafka_exact_poll(struct kafka_exact *x, uint64_t *committed, struct err *e)
 {
     const uint64_t now = clock_mono_us();
-    const bool renew =
-        x->claims.n > 0 && !x->open && now >= x->renewed_us + renew_us;
 
+    /* what the commit has to say about an error goes before */
     if (x->producer != NULL && kafka_producer_poll(x->producer, e) < 0) {
+        (void)collect(x, ABORT_MS, e);
         return -1;
     }
-    if (renew && kafka_exact_begin(x, e) < 0) {
+    if (collect(x, 0, e) < 0) {
         return -1;
     }
-    if ((renew || is_due(x, now)) && commit(x, x->id, renew, e) < 0) {
+    const bool renew = x->claims.n > 0 && !x->open && !x->commit.running &&
+                       now >= x->renewed_us + renew_us;
+    if ((renew && begin(x, e) < 0) ||
+        ((renew || is_due(x, now)) && end(x, x->id, renew, e) < 0)) {
         return -1;
     }
     *committed = x->committed;
@@ -471,12 +437,23 @@ int kafka_exact_poll(struct kafka_exact *x, uint64_t *committed, struct err *e)
 int kafka_exact_due(const struct kafka_exact *x)
 {
     const uint64_t now = clock_mono_us();
-    const uint64_t at = x->since_us + x->conf.interval_ms * MS;
+    uint64_t at = time_of(x);
 
-    if (!x->open || !x->moved) {
-        return x->claims.n > 0 ? 3600 * MS : -1;
+    if (x->commit.running) {
+        return -1; /* the producer's descriptor tells */
+    }
+    if (!x->open || !x->whole) {
+        if (x->claims.n == 0) {
+            return -1;
+        }
+        at = x->renewed_us + renew_us;
     }
     return at <= now ? 0 : (int)((at - now + MS - 1) / MS);
+}
+
+void kafka_exact_hurry(struct kafka_exact *x)
+{
+    x->hurry = true;
 }
 
 int kafka_exact_release(struct kafka_exact *x, struct err *e)
@@ -484,7 +461,8 @@ int kafka_exact_release(struct kafka_exact *x, struct err *e)
     if (x->producer == NULL || (x->claims.n == 0 && !x->open)) {
         return 0;
     }
-    if (kafka_exact_begin(x, e) < 0 || commit(x, "", true, e) < 0) {
+    if (collect(x, -1, e) < 0 || begin(x, e) < 0 || end(x, "", true, e) < 0 ||
+        collect(x, -1, e) < 0) {
         return -1;
     }
     kafka_claims_release(&x->claims);

@@ -47,17 +47,25 @@ struct kafka_producer *kafka_exact_producer(struct kafka_exact *);
  * allowed. */
 int kafka_exact_check(struct kafka_exact *, const char *topic, struct err *);
 
-/* Before records are sent: there is a transaction. */
+/* Before records are sent: there is a transaction. 1: not yet, the one before
+ * is being committed (the producer's descriptor is readable at its end). */
 int kafka_exact_begin(struct kafka_exact *, struct err *);
 
-/* What was sent goes with this position (may be empty). It is committed now
- * if it is time, else by kafka_exact_poll(). Returns the transaction's number
- * in *number. */
-int kafka_exact_add(struct kafka_exact *, struct slice pos, size_t records,
-                    size_t bytes, uint64_t *number, struct err *);
+/* So much was sent. The transaction's number. */
+uint64_t kafka_exact_add(struct kafka_exact *, size_t records, size_t bytes);
 
-/* Commit if it is time. All up to *committed is. */
+/* All that was sent goes with this position (may be empty). It is committed
+ * from now on if it is time, else by kafka_exact_poll(). Without it no commit
+ * begins. */
+int kafka_exact_position(struct kafka_exact *, struct slice pos, struct err *);
+
+/* Begin a commit if it is time; see what became of the last. All up to
+ * *committed are committed. */
 int kafka_exact_poll(struct kafka_exact *, uint64_t *committed, struct err *);
+
+/* Nothing more will come before kafka_exact_release(): do not wait for the
+ * interval. */
+void kafka_exact_hurry(struct kafka_exact *);
 
 /* Milliseconds until kafka_exact_poll() has something to do; -1: nothing. */
 int kafka_exact_due(const struct kafka_exact *);

@@ -33,6 +33,9 @@ struct kafka_producer *kafka_producer_open(const struct kafka_client *client,
     struct kafka_producer *p = mem_new(sizeof *p);
     const struct kafka_setting exact[] = {
         {"transactional.id", transactional},
+        /* what follows a commit at once is refused until the brokers have
+         * written it down */
+        {"retry.backoff.ms", "20"},
         {NULL, NULL},
     };
 

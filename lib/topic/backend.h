@@ -52,6 +52,7 @@ struct topic_backend {
     int (*synced)(struct topic_writer *, uint64_t *, struct err *);
     int (*writer_fd)(const struct topic_writer *);
     int (*writer_due)(const struct topic_writer *); /* or NULL */
+    void (*hurry)(struct topic_writer *);           /* or NULL */
     int (*sync)(struct topic_writer *, struct err *);
 
     struct topic_reader *(*reader_open)(struct topic_store *,

@@ -136,6 +136,7 @@ const struct topic_backend topic_remote = {
     .synced = remote_writer_synced,
     .writer_fd = remote_writer_fd,
     .writer_due = remote_writer_due,
+    .hurry = remote_writer_hurry,
     .disown = remote_writer_disown,
     .sync = remote_writer_sync,
     .reader_open = remote_reader_open,

@@ -50,6 +50,7 @@ uint64_t remote_writer_ticket(const struct topic_writer *);
 int remote_writer_synced(struct topic_writer *, uint64_t *, struct err *);
 int remote_writer_fd(const struct topic_writer *);
 int remote_writer_due(const struct topic_writer *);
+void remote_writer_hurry(struct topic_writer *);
 int remote_writer_disown(struct topic_writer *, struct err *);
 int remote_writer_sync(struct topic_writer *, struct err *);
 

@@ -189,24 +189,28 @@ int remote_writer_commit(struct topic_writer *base, struct slice name,
     const size_t n = gather_ready(&w->gather);
     const size_t bytes = w->gather.bytes.n;
 
-    (void)name;
     e->text[0] = '\0'; /* no room is no trouble here */
     if (w->last - w->done == BATCHES - 1) {
         return 1;
     }
-    if (attach(w, e) < 0 || (x != NULL && kafka_exact_begin(x, e) < 0)) {
-        return -1;
+    int rc = x != NULL ? kafka_exact_begin(x, e) : 0;
+    if (rc != 0) {
+        return rc;
     }
-    const int rc = send_all(w, n, e);
+    rc = attach(w, e) < 0 ? -1 : send_all(w, n, e);
     if (rc != 0) {
         return rc;
     }
     gather_done(&w->gather, n);
     w->sent = 0;
     w->last++;
-    return x != NULL ? kafka_exact_add(x, pos, n, bytes - w->gather.bytes.n,
-                                       &w->number[w->last % BATCHES], e)
-                     : 0;
+    if (x == NULL) {
+        return 0;
+    }
+    w->number[w->last % BATCHES] =
+        kafka_exact_add(x, n, bytes - w->gather.bytes.n);
+    /* dead letters have no name: what passes them comes next */
+    return name.n > 0 ? kafka_exact_position(x, pos, e) : 0;
 }
 
 void remote_writer_drop(struct topic_writer *base)
@@ -286,6 +290,15 @@ int remote_writer_due(const struct topic_writer *base)
     const struct remote_writer *w = (const struct remote_writer *)base;
 
     return w->store->exact != NULL ? kafka_exact_due(w->store->exact) : -1;
+}
+
+void remote_writer_hurry(struct topic_writer *base)
+{
+    struct remote_writer *w = (struct remote_writer *)base;
+
+    if (w->store->exact != NULL) {
+        kafka_exact_hurry(w->store->exact);
+    }
 }
 
 int remote_writer_sync(struct topic_writer *base, struct err *e)

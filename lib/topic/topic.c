@@ -212,6 +212,13 @@ int topic_writer_due(const struct topic_writer *w)
     return w->backend->writer_due != NULL ? w->backend->writer_due(w) : -1;
 }
 
+void topic_writer_hurry(struct topic_writer *w)
+{
+    if (w->backend->hurry != NULL) {
+        w->backend->hurry(w);
+    }
+}
+
 int topic_writer_sync(struct topic_writer *w, struct err *e)
 {
     return w->backend->sync(w, e);

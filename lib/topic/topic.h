@@ -94,6 +94,10 @@ int topic_writer_fd(const struct topic_writer *);
 int topic_writer_due(const struct topic_writer *);
 int topic_writer_sync(struct topic_writer *, struct err *);
 
+/* No more will come in this run: what was committed, and is, becomes durable
+ * as soon as can be. */
+void topic_writer_hurry(struct topic_writer *);
+
 /* --- reading ------------------------------------------------------------ */
 
 struct topic_reader_conf {

@@ -163,3 +163,30 @@ drained() {
     direct
     once_each 3000
 }
+
+# said PATTERN: so speak the figures of the sink in work
+said() {
+    kill -USR1 "$(<sink)"
+    grep -q "$1" work.err
+}
+
+@test "while a commit hangs the sink reads on and tells nothing; a kill in it repeats nothing" {
+    local work='dpp-consume -q -t in -g g |
+        sh -c "echo \$\$ >sink; exec dpp-produce --exactly-once -t out"'
+    behind_proxy
+    spawn_sh work "$work; :"
+    direct
+    events 1 100 | dpp-produce -t in
+    LIMIT=30 wait_for said "in 100 .* ok 100,"
+    proxy lose end-txn 1000000
+    events 101 200 | dpp-produce -t in
+    LIMIT=20 wait_for proxy_met lose 1
+    events 201 300 | dpp-produce -t in
+    LIMIT=20 wait_for said "in 300 .* ok 100,"
+    kill -KILL "$(<sink)"
+    LIMIT=20 finish work
+    again work "$work"
+    LIMIT=60 wait_for in_out 300
+    enough work
+    once_each 300
+}
