@@ -44,7 +44,8 @@ struct produce {
     struct buf name; /* of the run's position, may be empty */
     uint64_t events; /* since the last batch: */
     uint64_t cut;    /* of these, before the last mark */
-    uint64_t died;
+    uint64_t died;   /* the same: letters */
+    uint64_t died_cut;
     uint64_t seq; /* marks up to this are to be written; 0: none */
     struct buf pos;
     struct written ring[UNSYNCED];
@@ -160,8 +161,9 @@ static int commit(struct produce *p, struct err *e)
     }
     p->ring[(p->head + p->n++) % UNSYNCED] =
         (struct written){topic_writer_ticket(p->writer), p->seq, p->cut};
-    sink_count(p->sink, SINK_DEAD, p->died);
-    p->died = 0;
+    sink_count(p->sink, SINK_DEAD, p->died_cut);
+    p->died -= p->died_cut;
+    p->died_cut = 0;
     p->events -= p->cut;
     p->cut = 0;
     p->seq = 0;
@@ -173,9 +175,11 @@ static int mark(void *ctx, uint64_t seq, struct slice pos, struct err *e)
 {
     struct produce *p = ctx;
 
+    dead_cut(p->dead);
     p->gathered = topic_writer_cut(p->writer);
     p->seq = seq;
     p->cut = p->events;
+    p->died_cut = p->died;
     if (p->pos.n == 0) {
         buf_append_slice(&p->pos, pos);
     } else if (pos.n > 0) {

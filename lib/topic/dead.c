@@ -10,11 +10,11 @@
 #include "topic/admin.h"
 #include "topic/topic.h"
 
-/* The letters of one topic. While the disk has no room even for an empty topic
- * they wait as lines. */
+/* The letters of one topic. */
 struct shelf {
     struct topic_writer *writer; /* NULL: not made yet */
-    struct buf waiting;
+    struct buf waiting;          /* lines */
+    size_t cut;                  /* bytes of it that are to be written */
 };
 
 struct dead_letters {
@@ -23,8 +23,8 @@ struct dead_letters {
     char *fallback;
     const char *stage;
     struct map shelves; /* topic -> struct shelf */
-    struct buf line;
-    bool pending;
+    bool pending;       /* some are to be written */
+    bool cuts;          /* only those before the last cut are */
 };
 
 struct dead_letters *dead_open(struct topic_store *store, const char *topic,
@@ -57,7 +57,6 @@ void dead_close(struct dead_letters *d)
         free(shelf);
     }
     map_release(&d->shelves);
-    buf_release(&d->line);
     free(d->topic);
     free(d->fallback);
     free(d);
@@ -135,28 +134,44 @@ static int add(struct topic_writer *w, struct slice line, struct err *e)
     return 0;
 }
 
+void dead_cut(struct dead_letters *d)
+{
+    const struct map_slot *slot;
+    size_t at = 0;
+
+    d->cuts = true;
+    while ((slot = map_next(&d->shelves, &at)) != NULL) {
+        struct shelf *shelf = slot->value;
+        shelf->cut = shelf->waiting.n;
+        d->pending |= shelf->cut > 0;
+    }
+}
+
 static int write_shelf(struct dead_letters *d, const struct map_slot *slot,
                        struct err *e)
 {
+    static const struct slice none = {"", 0};
     struct shelf *shelf = slot->value;
     const char *lf;
-    int rc = 0;
 
     if (shelf->writer == NULL) {
-        rc = open_writer(d, (struct slice){slot->key, slot->n}, shelf, e);
+        const struct slice name = {slot->key, slot->n};
+        const int rc = open_writer(d, name, shelf, e);
+        if (rc != 0) {
+            return rc;
+        }
     }
-    for (const char *p = shelf->waiting.p;
-         rc == 0 && p < shelf->waiting.p + shelf->waiting.n; p = lf + 1) {
-        const size_t left = shelf->waiting.n - (size_t)(p - shelf->waiting.p);
-        lf = memchr(p, '\n', left);
-        rc = add(shelf->writer, (struct slice){p, (size_t)(lf - p)}, e);
+    const size_t n = d->cuts ? shelf->cut : shelf->waiting.n;
+    const char *end = shelf->waiting.p + n;
+    for (const char *p = shelf->waiting.p; p < end; p = lf + 1) {
+        lf = memchr(p, '\n', (size_t)(end - p));
+        if (add(shelf->writer, (struct slice){p, (size_t)(lf - p)}, e) < 0) {
+            return -1;
+        }
     }
-    if (rc == 0) {
-        const struct slice none = {"", 0};
-        buf_release(&shelf->waiting);
-        rc = topic_writer_commit(shelf->writer, none, none, e);
-    }
-    return rc;
+    buf_consume(&shelf->waiting, n);
+    shelf->cut = 0;
+    return topic_writer_commit(shelf->writer, none, none, e);
 }
 
 int dead_put(struct dead_letters *d, const struct event *ev, struct slice why,
@@ -171,13 +186,8 @@ int dead_put(struct dead_letters *d, const struct event *ev, struct slice why,
     struct shelf *shelf = shelf_for(d, ev);
     msg_debug("dead: event %.*s: %.*s", (int)ev->id.n, ev->id.p, (int)why.n,
               why.p);
-    d->pending = true;
-    buf_clear(&d->line);
-    event_write_dead(&d->line, ev, why, d->stage);
-    if (shelf->writer != NULL) {
-        return add(shelf->writer, buf_slice(&d->line), e);
-    }
-    buf_append_slice(&shelf->waiting, buf_slice(&d->line));
+    d->pending |= !d->cuts;
+    event_write_dead(&shelf->waiting, ev, why, d->stage);
     buf_putc(&shelf->waiting, '\n');
     return 0;
 }

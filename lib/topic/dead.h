@@ -22,8 +22,11 @@ void dead_close(struct dead_letters *);
 int dead_put(struct dead_letters *, const struct event *, struct slice why,
              struct err *);
 
-/* Write and sync what was put. 0; 1 disk full, nothing is lost, call again;
- * -1. */
+/* What is put after this waits for another cut, from now on. */
+void dead_cut(struct dead_letters *);
+
+/* Write and sync what was put (up to the last cut). 0; 1 disk full, nothing is
+ * lost, call again; -1. */
 int dead_sync(struct dead_letters *, struct err *);
 
 #endif

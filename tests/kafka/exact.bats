@@ -86,6 +86,39 @@ exactly() {
     is "$(values out | wc -l)" 9
 }
 
+@test "a dead letter behind a mark stays out of the mark's transaction" {
+    topics in out
+    # A filter that writes event 1, its mark and the dead line of event 2 at
+    # once, and nothing more.
+    cat >filter.py <<'EOF'
+import sys
+held = ""
+for line in sys.stdin:
+    if '"id":"2"' in line:
+        sys.stdout.write(held + '{"dpp":"dead","why":"no","event":%s}\n'
+                         % line.rstrip("\n"))
+        sys.stdout.flush()
+        sys.stdin.read()
+    elif held or '"id":"1"' in line:
+        held += line
+        if '"mark"' in line:
+            open("held", "w").close()
+    else:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+EOF
+    spawn_sh a "dpp-consume -t in -g g | python3 filter.py |
+        dpp-produce $(exact) -t out"
+    events 1 | dpp-produce -t in
+    LIMIT=30 wait_for test -e held
+    events 2 | tail -n 1 | dpp-produce -t in
+    LIMIT=30 wait_for all 1
+    signal_group a KILL
+    dpp-consume -t in -g g -e | dpp-transform 'error("no")' |
+        produce_exactly -t out
+    is "$(values out) $(values in.dead)" "1 2"
+}
+
 @test "a stopped instance that comes back is fenced, and leaves for good" {
     topics in out
     spawn_sh a "dpp-consume -t in -g g | dpp-produce $(exact) -t out 2>a.sink

@@ -190,3 +190,16 @@ said() {
     enough work
     once_each 300
 }
+
+@test "a sink that has nothing to do says that its brokers have gone" {
+    behind_proxy
+    mkfifo idle.in
+    exec 7<>idle.in
+    spawn idle dpp-produce -r -t out
+    echo 1 >&7
+    direct
+    LIMIT=20 wait_for in_out 1
+    proxy refuse
+    wait_for_text idle.err "no broker answers"
+    exec 7>&-
+}
