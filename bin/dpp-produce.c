@@ -21,7 +21,9 @@ enum {
     UNSYNCED = 2048,
     FULL_RETRY_MS = 1000,
     BATCH = 1 << 20,
-    AHEAD = 8 << 20, /* read while the store is busy */
+    /* read while the store is busy: the other half of what a source may have
+     * unreceipted, of common sizes (kafka/exact.c) */
+    AHEAD = 16 << 20,
 };
 
 /* A batch that is written but not known to be durable. */

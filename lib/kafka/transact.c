@@ -11,6 +11,8 @@
 enum {
     INIT_MS = 60000,
     COMMIT_MS = 30000,
+    FLUSH_MS = 2,
+    FLUSHES = 100,
     ABORT_MS = 5000,
     MS = 1000,
     NS = 1000 * 1000 * 1000,
@@ -67,6 +69,15 @@ rd_kafka_error_t *kafka_transact_init(struct kafka_producer *p, int *rc,
     return error;
 }
 
+/* The commit waits for all records, but looks each 10 ms only. What ails the
+ * transaction is left to it. */
+static void flush(rd_kafka_t *rk)
+{
+    for (int i = 0; i < FLUSHES && rd_kafka_outq_len(rk) > 0; i++) {
+        (void)rd_kafka_flush(rk, FLUSH_MS);
+    }
+}
+
 rd_kafka_error_t *kafka_transact_commit(rd_kafka_t *rk,
                                         struct kafka_claims *claims,
                                         const char *owner, bool all)
@@ -76,6 +87,7 @@ rd_kafka_error_t *kafka_transact_commit(rd_kafka_t *rk,
     if (kafka_claims_send(claims, rk, owner, all, &error) < 0) {
         return error;
     }
+    flush(rk);
     while ((error = rd_kafka_commit_transaction(rk, COMMIT_MS)) != NULL &&
            rd_kafka_error_is_retriable(error)) {
         rd_kafka_error_destroy(error);

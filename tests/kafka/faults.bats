@@ -170,11 +170,11 @@ said() {
     grep -q "$1" work.err
 }
 
-@test "while a commit hangs the sink reads on and tells nothing; a kill in it repeats nothing" {
-    local work='dpp-consume -q -t in -g g |
+@test "while a commit hangs the sink reads on, tells nothing, and leaves when its source dies" {
+    local work='sh -c "echo \$\$ >source; exec dpp-consume -q -t in -g g" |
         sh -c "echo \$\$ >sink; exec dpp-produce --exactly-once -t out"'
     behind_proxy
-    spawn_sh work "$work; :"
+    spawn_sh work "$work; echo \${PIPESTATUS[*]} >status"
     direct
     events 1 100 | dpp-produce -t in
     LIMIT=30 wait_for said "in 100 .* ok 100,"
@@ -183,8 +183,9 @@ said() {
     LIMIT=20 wait_for proxy_met lose 1
     events 201 300 | dpp-produce -t in
     LIMIT=20 wait_for said "in 300 .* ok 100,"
-    kill -KILL "$(<sink)"
+    kill -KILL "$(<source)"
     LIMIT=20 finish work
+    is "$(<status)" "137 76"
     again work "$work"
     LIMIT=60 wait_for in_out 300
     enough work
