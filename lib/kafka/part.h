@@ -2,8 +2,10 @@
 #ifndef KAFKA_PART_H
 #define KAFKA_PART_H
 
+#include "base/err.h"
 #include "kafka/handle.h"
 #include "kafka/reader.h"
+#include "kafka/stall.h"
 
 enum { KAFKA_BATCH = 1000, KAFKA_KEY = 300 };
 
@@ -15,6 +17,7 @@ struct kafka_part {
     bool ended;
     uint64_t epoch;
     uint64_t next;     /* where it goes on */
+    uint64_t pulled;   /* behind the last record that came since the start */
     uint64_t reported; /* in the last position */
     uint64_t stop_at;
     uint64_t done;   /* receipted */
@@ -48,6 +51,11 @@ struct kafka_reader {
     rd_kafka_message_t *batch[KAFKA_BATCH];
     size_t got;
     size_t at;
+    size_t stale;      /* those before came before the start */
+    uint64_t empty_us; /* when there was nothing, the last time */
+    struct kafka_stall stall;
+    struct err damage; /* what is behind what was given out */
+    uint64_t damaged_us;
     struct header *headers;
     size_t headers_cap;
 };
@@ -71,6 +79,19 @@ void kafka_part_key(const struct kafka_reader *, const struct kafka_topic *,
 int kafka_part_start(struct kafka_reader *, struct kafka_topic *,
                      uint32_t partition, struct slice pos,
                      rd_kafka_topic_partition_list_t *, struct err *);
+
+/* --- trouble (kafka/trouble.c) -------------------------------------------- */
+
+/* A message that is an error: 0 no trouble, or one that is told by
+ * kafka_trouble_watch() when what came before it is dealt with; -1. */
+int kafka_trouble_take(struct kafka_reader *, const rd_kafka_message_t *,
+                       struct err *);
+
+/* A record whose offset is not behind that of the one before. */
+void kafka_trouble_backward(struct kafka_reader *, const rd_kafka_message_t *);
+
+/* Once a second. -1: 74 damage was met; it warns where nothing comes. */
+int kafka_trouble_watch(struct kafka_reader *, struct err *);
 
 /* --- the group (kafka/group.c) ------------------------------------------- */
 

@@ -66,6 +66,7 @@ int kafka_part_start(struct kafka_reader *r, struct kafka_topic *t, uint32_t p,
     }
     part->kept = v.kept;
     part->done = part->next;
+    part->pulled = 0;
     part->reported = v.kept && !v.known ? UINT64_MAX : part->next;
     part->active = true;
     part->ended = false;

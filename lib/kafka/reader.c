@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -80,7 +81,7 @@ static void free_batch(struct kafka_reader *r)
     for (size_t i = 0; i < r->got; i++) {
         rd_kafka_message_destroy(r->batch[i]);
     }
-    r->at = r->got = 0;
+    r->at = r->got = r->stale = 0;
 }
 
 void kafka_reader_close(struct kafka_reader *r)
@@ -90,6 +91,8 @@ void kafka_reader_close(struct kafka_reader *r)
     }
     kafka_group_leave(r);
     free_batch(r);
+    /* an error in its queue may lock librdkafka 2.0.2 up as it ends */
+    r->h.stuck |= r->damaged_us > 0;
     if (r->records != NULL) {
         rd_kafka_queue_destroy(r->records);
     }
@@ -167,6 +170,9 @@ int kafka_reader_unbalanced(struct kafka_reader *r, struct err *e)
     if (kafka_group_serve(r, 0, e) < 0 || kafka_group_store(r, false, e) < 0) {
         return -1;
     }
+    if (kafka_trouble_watch(r, e) < 0) {
+        return -1;
+    }
     return r->grant != NULL || r->revoke != NULL;
 }
 
@@ -217,50 +223,13 @@ int kafka_reader_start(struct kafka_reader *r, struct slice pos, struct err *e)
     if (rc == 0 && list->cnt > 0) {
         rc = r->group != NULL ? move(r, list, e) : begin_alone(r, list, e);
     }
+    r->stale = r->got;
     rd_kafka_topic_partition_list_destroy(list);
     return rc;
 }
 
 /* --- records -------------------------------------------------------------
  */
-
-static int lost(const struct kafka_reader *r, const char *topic,
-                int32_t partition, const struct kafka_part *part, struct err *e)
-{
-    if (r->group == NULL) {
-        (void)err_set(e, STATUS_CONFIG, "-o beginning");
-    } else {
-        (void)err_set(e, STATUS_CONFIG, "dpp-topic reset -g %s -o beginning %s",
-                      r->group + r->space, topic + r->space);
-    }
-    return err_wrap(e,
-                    "%s/%d: the records at offset %llu are gone, or not there "
-                    "yet; choose where to go on",
-                    topic, partition,
-                    (unsigned long long)(part != NULL ? part->next : 0));
-}
-
-static int trouble(struct kafka_reader *r, const rd_kafka_message_t *m,
-                   struct err *e)
-{
-    const char *topic = m->rkt != NULL ? rd_kafka_topic_name(m->rkt) : "topic";
-    struct kafka_part *part = kafka_part_find(r, topic, m->partition);
-
-    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        if (part != NULL && part->active) {
-            /* behind the marks of transactions, so that the lag becomes 0 */
-            part->next = (uint64_t)m->offset > part->next ? (uint64_t)m->offset
-                                                          : part->next;
-            part->ended = true;
-        }
-        return 0;
-    }
-    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-        return lost(r, topic, m->partition, part, e);
-    }
-    (void)kafka_fail(e, m->err, rd_kafka_message_errstr(m));
-    return err_wrap(e, "%s/%d", topic, m->partition);
-}
 
 static void take_headers(struct kafka_reader *r, const rd_kafka_message_t *m,
                          struct kafka_record *out)
@@ -311,12 +280,22 @@ static int look_at(struct kafka_reader *r, const rd_kafka_message_t *m,
                    struct err *e)
 {
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return trouble(r, m, e);
+        return kafka_trouble_take(r, m, e);
     }
     struct kafka_part *part =
         kafka_part_find(r, rd_kafka_topic_name(m->rkt), m->partition);
     const uint64_t offset = (uint64_t)m->offset;
-    if (part == NULL || !part->active || offset < part->next) {
+    if (part == NULL || !part->active) {
+        return 0;
+    }
+    if (r->at > r->stale) {
+        if (offset < part->pulled) { /* no checksum is over a batch's offset */
+            kafka_trouble_backward(r, m);
+            return 0;
+        }
+        part->pulled = offset + 1;
+    }
+    if (offset < part->next) {
         return 0;
     }
     if (r->stop_at_end && offset >= part->stop_at) {
@@ -331,15 +310,17 @@ static int look_at(struct kafka_reader *r, const rd_kafka_message_t *m,
 int kafka_reader_next(struct kafka_reader *r, struct kafka_reader_record *out,
                       struct err *e)
 {
-    for (;;) {
+    while (r->damaged_us == 0) {
         if (r->at == r->got) {
             free_batch(r);
             const ssize_t n = rd_kafka_consume_batch_queue(
                 r->records, 0, r->batch, KAFKA_BATCH);
             r->got = n > 0 ? (size_t)n : 0;
             if (r->got == 0) {
+                r->empty_us = clock_mono_us();
                 return 0;
             }
+            r->empty_us = 0;
             kafka_handle_alive(&r->h);
         }
         const rd_kafka_message_t *m = r->batch[r->at++];
@@ -352,6 +333,7 @@ int kafka_reader_next(struct kafka_reader *r, struct kafka_reader_record *out,
             return 1;
         }
     }
+    return 0;
 }
 
 bool kafka_reader_ended(const struct kafka_reader *r)
@@ -364,7 +346,7 @@ bool kafka_reader_ended(const struct kafka_reader *r)
             }
         }
     }
-    return r->stop_at_end;
+    return r->stop_at_end && r->damaged_us == 0;
 }
 
 /* --- waiting -------------------------------------------------------------

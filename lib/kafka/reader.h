@@ -66,7 +66,7 @@ int kafka_reader_commit(struct kafka_reader *, struct slice pos, struct err *);
 
 /* Call at least once a second, whatever holds the reader up: this is what
  * keeps it in its group. 1: the group wants another assignment; -1: 75 it was
- * lost. */
+ * lost, 74 damage was met, and what came before it is dealt with. */
 int kafka_reader_unbalanced(struct kafka_reader *, struct err *);
 
 /* In so many milliseconds it should be called, for a position that is not
