@@ -6,8 +6,11 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/msg.h"
+#include "kafka/client.h"
 #include "kafka/handle.h"
 #include "kafka/record.h"
+#include "kafka/stall.h"
 
 enum {
     /* bytes under way; librdkafka's own queue is larger, so that it is never
@@ -20,7 +23,8 @@ enum {
 struct kafka_producer {
     struct kafka_handle h;
     bool transactional;
-    uint64_t bytes;    /* under way */
+    uint64_t bytes; /* under way */
+    struct kafka_stall stall;
     struct map topics; /* name -> rd_kafka_topic_t */
 };
 
@@ -222,6 +226,11 @@ static int take_reports(struct kafka_producer *p, rd_kafka_event_t *ev,
     const rd_kafka_message_t *m;
 
     kafka_handle_alive(&p->h);
+    if (p->stall.told) {
+        msg_info("kafka://%s: acknowledges again",
+                 kafka_client_servers(p->h.client));
+    }
+    (void)kafka_stall_is_long(&p->stall, false);
     while ((m = rd_kafka_event_message_next(ev)) != NULL) {
         if (take_report(p, m, e) < 0) {
             return -1;
@@ -249,7 +258,15 @@ int kafka_producer_poll(struct kafka_producer *p, struct err *e)
         rc = serve(p, ev, e);
         rd_kafka_event_destroy(ev);
     }
+    if (rc == 0 && kafka_stall_is_long(&p->stall, p->bytes > 0 && !p->h.away)) {
+        kafka_stall_tell(&p->h, &p->topics);
+    }
     return rc;
+}
+
+int kafka_producer_due(const struct kafka_producer *p)
+{
+    return p->bytes > 0 ? kafka_stall_due(&p->stall) : -1;
 }
 
 void kafka_producer_wait(struct kafka_producer *p, int timeout_ms)

@@ -58,6 +58,10 @@ int kafka_producer_send(struct kafka_producer *, const char *topic,
  * repeats it), or the producer is at its end. */
 int kafka_producer_poll(struct kafka_producer *, struct err *);
 
+/* Milliseconds until kafka_producer_poll() should be called if nothing comes:
+ * it warns where nothing does for long. -1: nothing is under way. */
+int kafka_producer_due(const struct kafka_producer *);
+
 /* Wait for reports, so long at most. */
 void kafka_producer_wait(struct kafka_producer *, int timeout_ms);
 

@@ -4,11 +4,13 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/err.h"
+#include "base/map.h"
 #include "base/msg.h"
 #include "kafka/client.h"
 #include "kafka/handle.h"
 
-enum { LONG_MS = 10000, ASK_MS = 1000, MS = 1000 };
+enum { LONG_MS = 10000, ASK_MS = 3000, MS = 1000 };
 
 bool kafka_stall_is_long(struct kafka_stall *s, bool stands)
 {
@@ -112,17 +114,40 @@ static void tell_short(const char *topic,
     buf_release(&away);
 }
 
-void kafka_stall_tell(struct kafka_handle *h)
+/* On connections of its own: on the others a request may wait behind one that
+ * waits for copies. */
+static const struct rd_kafka_metadata *ask(struct kafka_handle *h,
+                                           const struct kafka_client *client,
+                                           const struct map *topics)
+{
+    const struct rd_kafka_metadata *m = NULL;
+    const struct map_slot *slot;
+    struct err ignored;
+    size_t at = 0;
+
+    if (kafka_handle_open(h, client, RD_KAFKA_PRODUCER, 0, NULL, &ignored) <
+        0) {
+        return NULL;
+    }
+    while ((slot = map_next(topics, &at)) != NULL) {
+        rd_kafka_topic_t *t =
+            rd_kafka_topic_new(h->rk, rd_kafka_topic_name(slot->value), NULL);
+        if (t != NULL) {
+            rd_kafka_topic_destroy(t);
+        }
+    }
+    (void)rd_kafka_metadata(h->rk, 0, NULL, &m, ASK_MS);
+    return m;
+}
+
+void kafka_stall_tell(struct kafka_handle *h, const struct map *topics)
 {
     const struct rd_kafka_metadata_partition *p = NULL;
-    const struct rd_kafka_metadata *m = NULL;
     const char *topic = NULL;
-    int n = 0;
+    struct kafka_handle own;
+    const struct rd_kafka_metadata *m = ask(&own, h->client, topics);
+    const int n = m != NULL ? find_short(m, &topic, &p) : 0;
 
-    if (rd_kafka_metadata(h->rk, 0, NULL, &m, ASK_MS) ==
-        RD_KAFKA_RESP_ERR_NO_ERROR) {
-        n = find_short(m, &topic, &p);
-    }
     if (n > 0) {
         tell_short(topic, p, n);
     } else {
@@ -133,4 +158,5 @@ void kafka_stall_tell(struct kafka_handle *h)
     if (m != NULL) {
         rd_kafka_metadata_destroy(m);
     }
+    kafka_handle_close(&own);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct kafka_handle;
+struct map;
 
 struct kafka_stall {
     uint64_t since_us; /* 0: it goes on */
@@ -20,7 +21,8 @@ bool kafka_stall_is_long(struct kafka_stall *, bool stands);
 int kafka_stall_due(const struct kafka_stall *);
 
 /* Warn that nothing that was sent is acknowledged, and say why, as far as the
- * brokers know. Asks them, for a second at most. */
-void kafka_stall_tell(struct kafka_handle *);
+ * brokers know: topics (name -> rd_kafka_topic_t) and the last error of the
+ * handle. Asks them, for some seconds at most. */
+void kafka_stall_tell(struct kafka_handle *, const struct map *topics);
 
 #endif

@@ -289,7 +289,8 @@ int remote_writer_due(const struct topic_writer *base)
 {
     const struct remote_writer *w = (const struct remote_writer *)base;
 
-    return w->store->exact != NULL ? kafka_exact_due(w->store->exact) : -1;
+    return w->store->exact != NULL ? kafka_exact_due(w->store->exact)
+                                   : kafka_producer_due(w->store->producer);
 }
 
 void remote_writer_hurry(struct topic_writer *base)
