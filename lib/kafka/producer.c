@@ -226,11 +226,6 @@ static int take_reports(struct kafka_producer *p, rd_kafka_event_t *ev,
     const rd_kafka_message_t *m;
 
     kafka_handle_alive(&p->h);
-    if (p->stall.told) {
-        msg_info("kafka://%s: acknowledges again",
-                 kafka_client_servers(p->h.client));
-    }
-    (void)kafka_stall_is_long(&p->stall, false);
     while ((m = rd_kafka_event_message_next(ev)) != NULL) {
         if (take_report(p, m, e) < 0) {
             return -1;
@@ -258,10 +253,19 @@ int kafka_producer_poll(struct kafka_producer *p, struct err *e)
         rc = serve(p, ev, e);
         rd_kafka_event_destroy(ev);
     }
-    if (rc == 0 && kafka_stall_is_long(&p->stall, p->bytes > 0 && !p->h.away)) {
-        kafka_stall_tell(&p->h, &p->topics);
-    }
     return rc;
+}
+
+void kafka_producer_watch(struct kafka_producer *p, bool stands)
+{
+    const bool told = p->stall.told;
+
+    if (kafka_stall_is_long(&p->stall, stands && !p->h.away)) {
+        kafka_stall_tell(&p->h, &p->topics);
+    } else if (told && !p->stall.told) {
+        msg_info("kafka://%s: acknowledges again",
+                 kafka_client_servers(p->h.client));
+    }
 }
 
 int kafka_producer_due(const struct kafka_producer *p)

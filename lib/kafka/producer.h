@@ -58,8 +58,11 @@ int kafka_producer_send(struct kafka_producer *, const char *topic,
  * repeats it), or the producer is at its end. */
 int kafka_producer_poll(struct kafka_producer *, struct err *);
 
-/* Milliseconds until kafka_producer_poll() should be called if nothing comes:
- * it warns where nothing does for long. -1: nothing is under way. */
+/* While something is under way: stands, if nothing became safe. Warns, once,
+ * where that goes on for long; it asks the brokers why, for some seconds. */
+void kafka_producer_watch(struct kafka_producer *, bool stands);
+
+/* Milliseconds until it should be called again; -1: nothing is under way. */
 int kafka_producer_due(const struct kafka_producer *);
 
 /* Wait for reports, so long at most. */

@@ -10,7 +10,7 @@
 #include "kafka/client.h"
 #include "kafka/handle.h"
 
-enum { LONG_MS = 10000, ASK_MS = 3000, MS = 1000 };
+enum { LONG_MS = 10000, ASK_MS = 4000, MS = 1000 };
 
 bool kafka_stall_is_long(struct kafka_stall *s, bool stands)
 {
@@ -120,12 +120,18 @@ static const struct rd_kafka_metadata *ask(struct kafka_handle *h,
                                            const struct kafka_client *client,
                                            const struct map *topics)
 {
+    /* who does not answer is not waited for at the end either */
+    static const struct kafka_setting hasty[] = {
+        {"socket.timeout.ms", "2000"},
+        {"api.version.request.timeout.ms", "2000"},
+        {NULL, NULL},
+    };
     const struct rd_kafka_metadata *m = NULL;
     const struct map_slot *slot;
     struct err ignored;
     size_t at = 0;
 
-    if (kafka_handle_open(h, client, RD_KAFKA_PRODUCER, 0, NULL, &ignored) <
+    if (kafka_handle_open(h, client, RD_KAFKA_PRODUCER, 0, hasty, &ignored) <
         0) {
         return NULL;
     }
@@ -140,6 +146,35 @@ static const struct rd_kafka_metadata *ask(struct kafka_handle *h,
     return m;
 }
 
+/* rd_kafka_query_watermark_offsets() of 2.0.2 never gives up. */
+static bool is_deaf(struct kafka_handle *own, const char *topic, int32_t id)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
+
+    rd_kafka_topic_partition_list_add(list, topic, id)->offset = 0;
+    const rd_kafka_resp_err_t err =
+        rd_kafka_offsets_for_times(own->rk, list, ASK_MS);
+    rd_kafka_topic_partition_list_destroy(list);
+    return err != RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* The first partition whose leader does not answer, though others do. */
+static const struct rd_kafka_metadata_partition *
+find_deaf(struct kafka_handle *own, const struct rd_kafka_metadata *m,
+          const char **topic)
+{
+    for (int i = 0; i < m->topic_cnt; i++) {
+        *topic = m->topics[i].topic;
+        for (int j = 0; j < m->topics[i].partition_cnt; j++) {
+            if (is_deaf(own, *topic, m->topics[i].partitions[j].id)) {
+                return &m->topics[i].partitions[j];
+            }
+        }
+    }
+    return NULL;
+}
+
 void kafka_stall_tell(struct kafka_handle *h, const struct map *topics)
 {
     const struct rd_kafka_metadata_partition *p = NULL;
@@ -150,6 +185,10 @@ void kafka_stall_tell(struct kafka_handle *h, const struct map *topics)
 
     if (n > 0) {
         tell_short(topic, p, n);
+    } else if (m != NULL && (p = find_deaf(&own, m, &topic)) != NULL) {
+        msg_warn("%s/%d: nothing is acknowledged: broker %d leads it, and does "
+                 "not answer; waiting for it, or for another leader",
+                 topic, p->id, p->leader);
     } else {
         msg_warn("kafka://%s: nothing is acknowledged; waiting%s%s",
                  kafka_client_servers(h->client),

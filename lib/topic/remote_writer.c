@@ -262,6 +262,7 @@ int remote_writer_synced(struct topic_writer *base, uint64_t *ticket,
                          struct err *e)
 {
     struct remote_writer *w = (struct remote_writer *)base;
+    const uint64_t before = w->done;
     uint64_t committed = 0;
 
     if (w->store->exact != NULL
@@ -272,6 +273,9 @@ int remote_writer_synced(struct topic_writer *base, uint64_t *ticket,
     while (w->done < w->last && is_safe(w, w->done + 1, committed)) {
         w->done++;
         keep_places(w, w->done);
+    }
+    if (w->store->exact == NULL && before < w->last) {
+        kafka_producer_watch(w->store->producer, w->done == before);
     }
     *ticket = w->done;
     return 0;

@@ -49,7 +49,7 @@ refused() {
     echo "SEED=$seed"
     RANDOM=$seed
     seq 20 >want
-    for ((i = 0; i < ${FLIPS:-4}; i++)); do
+    for ((i = 0; i < ${FLIPS:-3}; i++)); do
         at=$((batch + 17 + RANDOM % (size - 17)))
         bit=$((RANDOM % 8))
         echo "byte $((at - batch)) of $size, bit $bit"

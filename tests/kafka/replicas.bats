@@ -27,10 +27,10 @@ teardown() {
     broker ready
 }
 
-# held TOPIC FILTER: of its partition 0, as the brokers have it
+# held TOPIC FILTER [N]: of its partition N (0), as the brokers have it
 held() {
     kcat -b "$(brokers)" -L -J -t "$SPACE.$1" |
-        jq -r ".topics[0].partitions[0] | $2"
+        jq -r ".topics[0].partitions[${3:-0}] | $2"
 }
 held_by() {
     held "$1" '.replicas[].id' | sort
@@ -92,4 +92,84 @@ arrived() {
     enough work
     is "$(dpp-consume -t exact -e | jq -r .id)" "$(seq 600)"
     cat work.err
+}
+
+# Each partition of the cluster, those of groups and transactions too, gets
+# another of its copies as leader; fails where that one was not in sync.
+elect() {
+    kcat -b "$(brokers)" -L -J | jq '{version: 1, partitions: [.topics[] |
+        .topic as $t | .partitions[] | select(.replicas | length > 1) |
+        {topic: $t, partition: .partition,
+         replicas: ([.replicas[].id] | .[1:] + .[:1])}]}' >order.json
+    broker tool org.apache.kafka.tools.reassign.ReassignPartitionsCommand \
+        --bootstrap-server "$(brokers)" --reassignment-json-file order.json \
+        --execute >elect.log 2>&1 || return
+    broker tool org.apache.kafka.tools.LeaderElectionCommand \
+        --bootstrap-server "$(brokers)" --election-type preferred \
+        --path-to-json-file order.json >>elect.log 2>&1
+    # one that leads already is an error to the tool
+    LIMIT=5 wait_for leads out "$(jq --arg t "$SPACE.out" '.partitions[] |
+        select(.partition == 0 and .topic == $t) | .replicas[0]' order.json)"
+}
+leads() {
+    [ "$(held "$1" .leader)" = "$2" ]
+}
+
+@test "leaders are elected anew under load: at least once loses nothing, exactly once repeats nothing" {
+    local rounds=0 tries=0 n
+    for topic in in out again; do
+        dpp-topic create -p 3 --replicas 3 --min-insync 2 "$topic"
+    done
+    spawn_sh feed "$(declare -f events)
+        n=0
+        until [ -e $T/fed ]; do
+            events \$((n + 1)) \$((n + 200)) 400
+            n=\$((n + 200))
+            echo \$n >$T/count
+        done | dpp-produce -t in"
+    again work "dpp-consume -t in -g g | dpp-produce --exactly-once -t out"
+    again least "dpp-consume -t in -g h | dpp-produce -t again"
+    LIMIT=60 wait_for arrived out 300
+    while [ "$rounds" -lt 2 ]; do
+        ! elect || rounds=$((rounds + 1))
+        tries=$((tries + 1))
+        [ "$tries" -lt 8 ]
+    done
+    touch fed
+    LIMIT=60 finish feed
+    is "$status" 0
+    n=$(cat count)
+    LIMIT=60 wait_for arrived out "$n"
+    LIMIT=60 wait_for arrived again "$n"
+    signal_group least TERM
+    enough work
+    once_each "$n"
+    dpp-consume -t again -e | jq -r .id | sort -nu | cmp - <(seq "$n")
+}
+
+@test "cut off from one broker of three: the others go on, one line says what waits, and nothing is lost" {
+    local one part
+    dpp-topic create -p 3 --replicas 3 --min-insync 2 out
+    DPP_BROKER=kafka://$(brokers proxy)/$SPACE
+    proxy_start
+    mkfifo produce.in
+    spawn produce dpp-produce -v -t out
+    exec 8>produce.in
+    events 1 100 >&8
+    DPP_BROKER=kafka://$(brokers)/$SPACE wait_for arrived out 100
+    part=$(BROKERS=$(brokers) kcat_get "$SPACE.out" -f '%p\n' | head -n 1)
+    one=$(held out .leader "$part")
+    # requests arrive, answers do not
+    proxy on "$one" block down
+    events 101 1000 >&8
+    LIMIT=30 wait_for_text produce.err "nothing is acknowledged"
+    has "$(cat produce.err)" \
+        "$SPACE.out/$part: nothing is acknowledged: broker $one leads it"
+    proxy pass
+    exec 8>&-
+    LIMIT=60 finish produce
+    is "$status" 0
+    has "$(cat produce.err)" "acknowledges again"
+    DPP_BROKER=kafka://$(brokers)/$SPACE
+    once_each 1000
 }
