@@ -14,6 +14,7 @@ enum { FILE_MAX = 64 * 1024, PROPERTIES = 64 };
 struct property {
     char *name;
     char *value;
+    char *ref; /* of a secret */
 };
 
 struct class;
@@ -145,6 +146,7 @@ static int add_secret(struct property *p, const char *ref, struct err *e)
         (void)err_wrap(e, "-X %s", p->name);
     } else {
         p->value = mem_strdup(buf_cstr(&text));
+        p->ref = mem_strdup(ref);
     }
     secret_release(&text);
     return rc;
@@ -226,15 +228,54 @@ static int add_file(struct kafka_client *c, const char *path, struct err *e)
     return rc;
 }
 
-static const char *value_of(const struct kafka_client *c, const char *name)
+static const struct property *find(const struct kafka_client *c,
+                                   const char *name)
 {
-    const char *value = NULL;
+    const struct property *found = NULL;
 
     for (size_t i = 0; i < c->n; i++) {
-        value = strcmp(c->property[i].name, name) == 0 ? c->property[i].value
-                                                       : value;
+        found =
+            strcmp(c->property[i].name, name) == 0 ? &c->property[i] : found;
     }
-    return value;
+    return found;
+}
+
+static const char *value_of(const struct kafka_client *c, const char *name)
+{
+    const struct property *p = find(c, name);
+
+    return p != NULL ? p->value : NULL;
+}
+
+static bool is_renewable(const char *ref)
+{
+    return ref != NULL &&
+           (strncmp(ref, "file:", 5) == 0 || strncmp(ref, "cred:", 5) == 0);
+}
+
+const char *kafka_client_renewable(const struct kafka_client *c)
+{
+    const struct property *p = find(c, "sasl.password");
+
+    return p != NULL && is_renewable(p->ref) ? p->ref : NULL;
+}
+
+void kafka_client_renew(const struct kafka_client *c, rd_kafka_t *rk)
+{
+    const char *ref = kafka_client_renewable(c);
+    const char *user = value_of(c, "sasl.username");
+    struct buf text;
+    struct err e;
+
+    buf_init(&text);
+    if (ref != NULL && user != NULL && secret_read(ref, &text, &e) == 0) {
+        rd_kafka_error_t *error =
+            rd_kafka_sasl_set_credentials(rk, user, buf_cstr(&text));
+        if (error != NULL) {
+            rd_kafka_error_destroy(error);
+        }
+    }
+    secret_release(&text);
 }
 
 /* The library would take Kerberos. */
@@ -291,6 +332,7 @@ void kafka_client_close(struct kafka_client *c)
         }
         free(c->property[i].name);
         free(c->property[i].value);
+        free(c->property[i].ref);
     }
     free(c->servers);
     free(c);
@@ -328,6 +370,21 @@ static int set_all(rd_kafka_conf_t *conf, const struct kafka_setting *s,
     return 0;
 }
 
+/* A secret as it stands there now. */
+static int set_property(rd_kafka_conf_t *conf, const struct property *p,
+                        struct err *e)
+{
+    struct buf text;
+    struct err ignored;
+
+    buf_init(&text);
+    const bool fresh =
+        is_renewable(p->ref) && secret_read(p->ref, &text, &ignored) == 0;
+    const int rc = set(conf, p->name, fresh ? buf_cstr(&text) : p->value, e);
+    secret_release(&text);
+    return rc;
+}
+
 int kafka_client_configure(const struct kafka_client *c, rd_kafka_conf_t *conf,
                            rd_kafka_type_t type,
                            const struct kafka_setting *extra, struct err *e)
@@ -341,7 +398,7 @@ int kafka_client_configure(const struct kafka_client *c, rd_kafka_conf_t *conf,
         return -1;
     }
     for (size_t i = 0; i < c->n; i++) {
-        if (set(conf, c->property[i].name, c->property[i].value, e) < 0) {
+        if (set_property(conf, &c->property[i], e) < 0) {
             return -1;
         }
     }

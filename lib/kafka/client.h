@@ -27,4 +27,8 @@ struct kafka_client *kafka_client_open(const struct kafka_client_conf *,
 void kafka_client_close(struct kafka_client *);
 const char *kafka_client_servers(const struct kafka_client *);
 
+/* Where the password stands, if it may be another one there by and by (file:,
+ * cred:); else NULL. What is opened later reads it again. */
+const char *kafka_client_renewable(const struct kafka_client *);
+
 #endif

@@ -11,7 +11,7 @@
 #include "kafka/client.h"
 #include "kafka/quiet.h"
 
-enum { SLICE_MS = 250, MS = 1000 };
+enum { SLICE_MS = 250, RENEW_MS = 1000, MS = 1000 };
 
 /* --- errors in our words -------------------------------------------------
  */
@@ -107,6 +107,28 @@ static int unreachable(const struct kafka_handle *h, struct err *e)
                          servers, h->reason);
 }
 
+/* It was right when we came: somebody changes it. */
+static void wait_for_password(struct kafka_handle *h)
+{
+    if (!h->refused) {
+        h->refused = true;
+        msg_warn("kafka://%s: the brokers refuse the password now; waiting for "
+                 "another one in %s",
+                 kafka_client_servers(h->client),
+                 kafka_client_renewable(h->client));
+    }
+}
+
+void kafka_handle_renew(struct kafka_handle *h)
+{
+    const uint64_t now = clock_mono_us();
+
+    if (h->refused && now >= h->renewed_us + (uint64_t)RENEW_MS * MS) {
+        h->renewed_us = now;
+        kafka_client_renew(h->client, h->rk);
+    }
+}
+
 static int take_error(struct kafka_handle *h, rd_kafka_resp_err_t err,
                       const char *reason, struct err *e)
 {
@@ -121,11 +143,15 @@ static int take_error(struct kafka_handle *h, rd_kafka_resp_err_t err,
     }
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+        if (!h->asking && kafka_client_renewable(h->client) != NULL) {
+            wait_for_password(h);
+            return 0;
+        }
         return err_set(e, STATUS_REFUSED, "kafka://%s: %s%s", servers, reason,
                        hint(reason));
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
         h->down = true;
-        if (!h->away && !h->asking) {
+        if (!h->away && !h->refused && !h->asking) {
             h->away = true;
             msg_warn("kafka://%s: no broker answers; waiting for one", servers);
         }
@@ -152,8 +178,8 @@ int kafka_handle_event(struct kafka_handle *h, rd_kafka_event_t *ev,
 
 void kafka_handle_alive(struct kafka_handle *h)
 {
-    if (h->away) {
-        h->away = false;
+    if (h->away || h->refused) {
+        h->away = h->refused = false;
         msg_info("kafka://%s: answers again", kafka_client_servers(h->client));
     }
 }

@@ -24,6 +24,8 @@ struct kafka_handle {
     int fd;                  /* readable when the queue has news */
     bool away;               /* no broker answers, and that was said */
     bool down;               /* that was so once */
+    bool refused;            /* the password was, and that was said */
+    uint64_t renewed_us;     /* then: when it was read again */
     bool met;                /* an address was found at least */
     bool asking;             /* at a question, which says so in its error */
     bool stuck; /* it cannot be destroyed without waiting for somebody */
@@ -52,6 +54,9 @@ int kafka_handle_event(struct kafka_handle *, rd_kafka_event_t *, struct err *);
 /* Something came from a broker: if none answered before, say so. */
 void kafka_handle_alive(struct kafka_handle *);
 
+/* Call it now and then: where the password is refused it is read again. */
+void kafka_handle_renew(struct kafka_handle *);
+
 /* Empties the descriptor. */
 void kafka_handle_woken(struct kafka_handle *);
 
@@ -66,6 +71,9 @@ int kafka_handle_cluster(struct kafka_handle *, struct err *);
 /* An error of librdkafka in our words and with our status. Returns -1. */
 int kafka_fail(struct err *, rd_kafka_resp_err_t, const char *what);
 int kafka_fail_error(struct err *, rd_kafka_error_t *owned, const char *what);
+
+/* The password as it stands in its file now, for the next connections. */
+void kafka_client_renew(const struct kafka_client *, rd_kafka_t *);
 
 /* The client's side of kafka_handle_open(): its properties into conf. */
 int kafka_client_configure(const struct kafka_client *, rd_kafka_conf_t *,

@@ -18,6 +18,7 @@ enum {
     UNDER_WAY = 32 << 20,
     EVENTS = 64, /* taken in one go */
     HEADERS = 64,
+    RENEW_MS = 1000,
 };
 
 struct kafka_producer {
@@ -249,6 +250,7 @@ int kafka_producer_poll(struct kafka_producer *p, struct err *e)
     int rc = 0;
 
     kafka_handle_woken(&p->h);
+    kafka_handle_renew(&p->h);
     while (rc == 0 && (ev = rd_kafka_queue_poll(p->h.queue, 0)) != NULL) {
         rc = serve(p, ev, e);
         rd_kafka_event_destroy(ev);
@@ -260,7 +262,7 @@ void kafka_producer_watch(struct kafka_producer *p, bool stands)
 {
     const bool told = p->stall.told;
 
-    if (kafka_stall_is_long(&p->stall, stands && !p->h.away)) {
+    if (kafka_stall_is_long(&p->stall, stands && !p->h.away && !p->h.refused)) {
         kafka_stall_tell(&p->h, &p->topics);
     } else if (told && !p->stall.told) {
         msg_info("kafka://%s: acknowledges again",
@@ -270,7 +272,9 @@ void kafka_producer_watch(struct kafka_producer *p, bool stands)
 
 int kafka_producer_due(const struct kafka_producer *p)
 {
-    return p->bytes > 0 ? kafka_stall_due(&p->stall) : -1;
+    return p->bytes == 0  ? -1
+           : p->h.refused ? RENEW_MS
+                          : kafka_stall_due(&p->stall);
 }
 
 void kafka_producer_wait(struct kafka_producer *p, int timeout_ms)

@@ -170,6 +170,7 @@ int kafka_reader_unbalanced(struct kafka_reader *r, struct err *e)
     if (kafka_group_serve(r, 0, e) < 0 || kafka_group_store(r, false, e) < 0) {
         return -1;
     }
+    kafka_handle_renew(&r->h);
     if (kafka_trouble_watch(r, e) < 0) {
         return -1;
     }
