@@ -245,3 +245,24 @@ said() {
     wait_for_text idle.err "no broker answers"
     exec 7>&-
 }
+
+@test "1 Mbit/s, then connections cut ten times a second: nothing is lost, or there twice" {
+    behind_proxy
+    mkfifo produce.in
+    spawn produce dpp-produce -t out
+    exec 8>produce.in
+    proxy throttle 125000
+    events 1 1500 >&8
+    DPP_BROKER=kafka://$(brokers)/$SPACE LIMIT=30 wait_for in_out 1500
+    # less than a batch fits in what a connection lives for
+    proxy throttle 0
+    proxy every 100
+    events 1501 2500 500 >&8
+    exec 8>&-
+    LIMIT=60 finish produce
+    is "$status" 0
+    [ "$(proxy_count .made)" -ge 10 ]
+    direct
+    once_each 2500
+    has_not "$(cat produce.err)" error
+}
