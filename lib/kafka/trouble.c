@@ -85,8 +85,10 @@ int kafka_trouble_take(struct kafka_reader *r, const rd_kafka_message_t *m,
     if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
         return lost(r, topic, m->partition, part, e);
     }
-    if (damage(m->err) != NULL && m->rkt != NULL) {
-        damaged(r, m, damage(m->err));
+    if (damage(m->err) != NULL && part != NULL) {
+        if (part->active) {
+            damaged(r, m, damage(m->err));
+        }
         return 0;
     }
     (void)kafka_fail(e, m->err, rd_kafka_message_errstr(m));

@@ -10,7 +10,7 @@ setup_file() {
     possible || return 0
     setsid unshare -n sleep infinity 3>&- &
     echo $! >"$BATS_FILE_TMPDIR/net"
-    common_wait
+    wait_for is_apart "$(cat "$BATS_FILE_TMPDIR/net")"
     inside ip link set lo up
     inside "$KAFKA_TESTS/broker" start "$CLUSTER"
 }
@@ -25,10 +25,9 @@ possible() {
     [ "$(id -u)" = 0 ] && command -v nft >/dev/null && unshare -n true
 }
 
-# until the process is in a namespace that is not ours
-common_wait() {
-    wait_for eval '[ "$(readlink "/proc/$(cat "$BATS_FILE_TMPDIR/net")/ns/net")" \
-        != "$(readlink /proc/self/ns/net)" ]'
+# in a namespace that is not ours
+is_apart() {
+    [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]
 }
 
 setup() {
