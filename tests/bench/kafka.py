@@ -1,6 +1,8 @@
-"""Kafka: in and out against kcat with the same bytes, deliveries, webhooks, and
-what transactions cost. One broker, on the same two cores as everything else."""
+"""Kafka: in and out against kcat and librdkafka alone with the same bytes,
+deliveries, webhooks, and what transactions cost. One broker, on the same two
+cores as everything else."""
 import contextlib
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -15,6 +17,12 @@ BROKER = Path(__file__).resolve().parent.parent / "kafka" / "broker"
 HEADERS = ("ce_specversion=1.0", "ce_id=evt_00000000", "ce_source=/shop",
            "ce_type=paid", "ce_time=2026-11-24T10:00:00.000Z",
            "ce_partitionkey=k000")
+
+# What dpp-produce sets besides its class (lib/kafka/client.c).
+PRODUCING = ("-X acks=all -X enable.idempotence=true -X message.timeout.ms=0"
+             " -X partitioner=murmur2_random -X message.max.bytes=8388608"
+             " -X queue.buffering.max.messages=1000000"
+             " -X queue.buffering.max.kbytes=131072")
 
 
 @contextlib.contextmanager
@@ -36,12 +44,22 @@ def topic(bench, name, partitions=4):
     return name
 
 
+def values(bench):
+    """What dpp-produce makes of the events, for those who read no events."""
+    with open(bench.work / "events", encoding="ascii") as events, \
+            open(bench.work / "values", "w", encoding="ascii") as out:
+        for line in events:
+            key = json.loads(line)["partitionkey"]
+            data = line.split(',"data":', 1)[1].removesuffix("}\n")
+            out.write(f"{key}\t{data}\n")
+
+
 def produce(bench, at):
-    """The same values and headers: kcat has only fixed headers."""
+    """The same keys, values, number and length of headers, and properties; the
+    others know only fixed headers."""
     turn = iter(range(1000))
-    kcat = " ".join(f"-H {h}" for h in HEADERS)
-    bench.shell("jq -r '.partitionkey + \"\\t\" + (.data | tojson)'"
-                " < events > values")
+    headers = " ".join(f"-H {h}" for h in HEADERS)
+    values(bench)
 
     def dpp(options):
         def way():
@@ -49,23 +67,25 @@ def produce(bench, at):
             return N / bench.shell(f"dpp-produce {options} -t {t} < events")
         return way
 
-    def outside(options):
+    def outside(program, options):
         def way():
-            t = topic(bench, f"kcat{next(turn)}")
-            return N / bench.shell(
-                f"kcat -P -b {at} -t {t} -K '\t' {kcat} {options}"
-                " -X acks=all -X enable.idempotence=true"
-                " -X message.timeout.ms=0 -X partitioner=murmur2_random"
-                " < values")
+            t = topic(bench, f"out{next(turn)}")
+            return N / bench.shell(f"{program} -b {at} -t {t} {headers}"
+                                   f" {PRODUCING} {options} < values")
         return way
 
     for name, options, same in (
             ("latency", "", "-X linger.ms=1"),
             ("throughput", "-X class=throughput",
              "-X linger.ms=20 -X compression.codec=lz4")):
-        rate = bench.in_turn(dpp=dpp(options), kcat=outside(same))
-        bench.figure(f"produce, {name} : kcat -P", rate["dpp"], "events/s",
-                     rate["kcat"], at_least=1.0)
+        rate = bench.in_turn(
+            dpp=dpp(options),
+            kcat=outside("kcat -P -K '\t'", same),
+            alone=outside(bench.tools / "kafkaref", same))
+        for limit, label, target in (("kcat", "kcat -P", 1.0),
+                                     ("alone", "librdkafka alone", 0.8)):
+            bench.figure(f"produce, {name} : {label}", rate["dpp"],
+                         "events/s", rate[limit], at_least=target)
 
 
 def consume(bench, at):
