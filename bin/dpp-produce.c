@@ -196,6 +196,11 @@ static int work(void *ctx, const struct pollfd *fds, size_t n, struct err *e)
     uint64_t durable;
     uint64_t seq = 0;
 
+    /* a batch may be larger than what a broker's client takes in one go:
+     * there is room for more of it when some of it is safe */
+    if (p->full && topic_writer_synced(p->writer, &durable, e) < 0) {
+        return -1;
+    }
     if (p->seq > 0 && p->n < UNSYNCED && commit(p, e) < 0) {
         return -1;
     }

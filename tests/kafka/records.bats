@@ -166,3 +166,13 @@ too_large() {
     done
     [ $((SECONDS - start)) -le 35 ]
 }
+
+@test "a batch larger than what may be under way at a time goes through, in order" {
+    event x | dpp-produce -t in
+    dpp-consume -t in -g big -e |
+        dpp-transform '. as $e | range(400) as $i | ("x" * 100000) as $x
+            | $e | .id = "\($i)" | .data = {$i, $x}' |
+        timeout 60 dpp-produce -t out
+    is "$(kcat -C -b "$KAFKA_BOOTSTRAP" -t "$SPACE.out" -e -q |
+        jq .i | tr '\n' ' ')" "$(seq 0 399 | tr '\n' ' ')"
+}
