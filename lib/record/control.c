@@ -46,21 +46,24 @@ static const struct member {
 
 enum { MEMBERS = sizeof members / sizeof members[0] };
 
+static size_t over_blanks(struct slice line, size_t i)
+{
+    while (i < line.n &&
+           (line.p[i] == ' ' || line.p[i] == '\t' || line.p[i] == '\r')) {
+        i++;
+    }
+    return i;
+}
+
 bool control_is(struct slice line)
 {
     static const char name[] = "\"dpp\"";
-    size_t i = 0;
+    size_t i = over_blanks(line, 0);
 
-    while (i < line.n && strchr(" \t\r", line.p[i]) != NULL) {
-        i++;
-    }
     if (i == line.n || line.p[i] != '{') {
         return false;
     }
-    i++;
-    while (i < line.n && strchr(" \t\r", line.p[i]) != NULL) {
-        i++;
-    }
+    i = over_blanks(line, i + 1);
     return line.n - i >= sizeof name - 1 &&
            memcmp(line.p + i, name, sizeof name - 1) == 0;
 }

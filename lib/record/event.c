@@ -10,8 +10,8 @@
 #include "base/rand.h"
 #include "record/json.h"
 
-/* The members that dpp looks at, by length and text. */
-static const struct {
+/* The members that dpp looks at, in the order of their lengths. */
+static const struct member {
     struct slice name;
     size_t at; /* offset of the slice in struct event */
     bool string;
@@ -20,24 +20,67 @@ static const struct {
     {                                                                          \
         SLICE(#name), offsetof(struct event, name), string                     \
     }
-    M(specversion, true),  M(id, true),
-    M(source, true),       M(type, true),
-    M(time, true),         M(subject, true),
-    M(data, false),        M(datacontenttype, true),
-    M(partitionkey, true), M(data_base64, true),
-    M(dpporigin, true),    M(dpphdr, true),
+    M(id, true),
+    M(type, true),
+    M(time, true),
+    M(data, false),
+    M(source, true),
+    M(dpphdr, true),
     M(dppkey, false),
+    M(subject, true),
+    M(dpporigin, true),
+    M(specversion, true),
+    M(data_base64, true),
+    M(partitionkey, true),
+    M(datacontenttype, true),
 #undef M
 };
 
-enum { MEMBERS = sizeof members / sizeof members[0] };
+enum { MEMBERS = sizeof members / sizeof members[0], LONGEST = 15 };
 
+/* Where those of a length begin; those of the next end them. */
+static const unsigned char first[LONGEST + 2] = {
+    [3] = 1,   [4] = 1,   [5] = 4,   [6] = 4,        [7] = 7,
+    [8] = 8,   [9] = 8,   [10] = 9,  [11] = 9,       [12] = 11,
+    [13] = 12, [14] = 12, [15] = 12, [16] = MEMBERS,
+};
+
+static uint64_t eight(const char *p)
+{
+    uint64_t v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static uint32_t four(const char *p)
+{
+    uint32_t v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Equal, both n long, at most 16: in two pieces that may overlap. */
+static bool same_name(const char *a, const char *b, size_t n)
+{
+    if (n >= 8) {
+        return eight(a) == eight(b) && eight(a + n - 8) == eight(b + n - 8);
+    }
+    if (n >= 4) {
+        return four(a) == four(b) && four(a + n - 4) == four(b + n - 4);
+    }
+    return memcmp(a, b, n) == 0;
+}
+
+/* -1: none of them. */
 static int find_member(struct slice key)
 {
-    for (int i = 0; i < MEMBERS; i++) {
-        const struct slice name = members[i].name;
-        if (name.n == key.n && name.p[0] == key.p[0] &&
-            memcmp(name.p, key.p, key.n) == 0) {
+    if (key.n > LONGEST) {
+        return -1;
+    }
+    for (int i = first[key.n]; i < first[key.n + 1]; i++) {
+        if (same_name(members[i].name.p, key.p, key.n)) {
             return i;
         }
     }
@@ -88,6 +131,7 @@ int event_parse(struct event *ev, struct slice line, bool *reordered,
     struct json_walk w;
     struct slice key;
     struct slice value;
+    size_t n = 0;
     bool dpp = false;
     int rc;
 
@@ -96,16 +140,17 @@ int event_parse(struct event *ev, struct slice line, bool *reordered,
     json_walk_init(&w, line);
     for (const char *before = line.p;
          (rc = json_walk_next(&w, &key, &value)) == 1; before = w.p) {
-        if (memchr(key.p, '\\', key.n) != NULL) {
-            return err_set(e, STATUS_STREAM, "an escape in a member's name");
-        }
         const int i = find_member(key);
         if (i >= 0 && keep(ev, i, value, e) < 0) {
             return -1;
         }
-        if (i < 0 && slice_is(key, "dpp")) {
-            dpp = true;
+        if (n < sizeof ev->order) {
+            ev->order[n++] = (unsigned char)(i + 1);
         }
+        if (i < 0 && memchr(key.p, '\\', key.n) != NULL) {
+            return err_set(e, STATUS_STREAM, "an escape in a member's name");
+        }
+        dpp |= i < 0 && slice_is(key, "dpp");
         if (key.n == 9 && ev->dpporigin.p == value.p) {
             mark_origin(ev, before, key, w.p);
         }
@@ -135,38 +180,51 @@ void event_walk_init(struct event_walk *w, const struct event *ev)
 {
     w->ev = ev;
     w->p = memchr(ev->line.p, '{', ev->line.n);
+    w->n = 0;
 }
 
 static const char *over_blanks(const char *p)
 {
-    while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r') {
+    while ((unsigned char)*p <= ' ' &&
+           (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) {
         p++;
     }
     return p;
+}
+
+/* Which member has its name at p? It is known of the first ones. */
+static int which(struct event_walk *w, const char *p, struct slice *key)
+{
+    const size_t n = w->n++;
+
+    key->p = p;
+    if (n < sizeof w->ev->order && w->ev->order[n] > 0) {
+        const int i = w->ev->order[n] - 1;
+        key->n = members[i].name.n;
+        return i;
+    }
+    const char *end = w->ev->line.p + w->ev->line.n;
+    key->n = (size_t)((const char *)memchr(p, '"', (size_t)(end - p)) - p);
+    return find_member(*key);
 }
 
 /* The line is known to be valid: every step ends before its last brace. */
 bool event_walk_next(struct event_walk *w, struct slice *key,
                      struct slice *value)
 {
-    const char *end = w->ev->line.p + w->ev->line.n;
     const char *p = over_blanks(w->p);
 
     if (*p == '}') {
         return false;
     }
-    p = over_blanks(p + 1) + 1;
-    key->p = p;
-    p = memchr(p, '"', (size_t)(end - p));
-    key->n = (size_t)(p - key->p);
-    p = over_blanks(over_blanks(p + 1) + 1);
-    const int i = find_member(*key);
+    const int i = which(w, over_blanks(p + 1) + 1, key);
     if (i >= 0) {
         *value = *(const struct slice *)(const void *)((const char *)w->ev +
                                                        members[i].at);
     } else {
+        p = over_blanks(over_blanks(key->p + key->n + 1) + 1);
         value->p = p;
-        value->n = (size_t)(json_skip(p, end) - p);
+        value->n = (size_t)(json_skip(p, w->ev->line.p + w->ev->line.n) - p);
     }
     w->p = value->p + value->n;
     return true;

@@ -27,6 +27,7 @@ struct event {
     struct slice dpphdr;
     struct slice dppkey;     /* a string or null, or what is no key at all */
     struct slice origin_cut; /* dpporigin with one comma: what to leave out */
+    unsigned char order[16]; /* for event_walk_next(): its first members */
 };
 
 /* 0, or -1 with STATUS_STREAM and the reason in the error's text: no JSON
@@ -43,6 +44,7 @@ int event_parse(struct event *, struct slice line, bool *reordered,
 struct event_walk {
     const struct event *ev;
     const char *p;
+    size_t n; /* members so far */
 };
 
 void event_walk_init(struct event_walk *, const struct event *);

@@ -45,9 +45,10 @@ static bool top_is_object(const struct bits *b)
     return (b->p[d >> 3] >> (d & 7) & 1) != 0;
 }
 
-static const char *blanks(const char *p, const char *end)
+static inline const char *blanks(const char *p, const char *end)
 {
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')) {
+    while (p < end && (unsigned char)*p <= ' ' &&
+           (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')) {
         p++;
     }
     return p;
@@ -107,7 +108,7 @@ bool utf8_valid(struct slice s)
 }
 
 /* Over bytes that need no look: no quote, backslash, control, non-ASCII. */
-static const char *plain(const char *p, const char *end)
+static inline const char *plain(const char *p, const char *end)
 {
 #if defined(__SSE2__)
     const __m128i quote = _mm_set1_epi8('"');
@@ -159,30 +160,25 @@ static const char *escape(const char *p, const char *end)
     return p + 6;
 }
 
-/* p behind the opening quote; returns behind the closing one. */
-static const char *string(const char *p, const char *end)
+/* A string goes on at p with what plain() stops at. */
+static const char *rest_of_string(const char *p, const char *end)
 {
-    for (;;) {
-        p = plain(p, end);
-        if (p == end) {
-            return NULL;
-        }
-        if (*p == '"') {
-            return p + 1;
-        }
-        if (*p == '\\') {
-            p = escape(p, end);
-            if (p == NULL) {
-                return NULL;
-            }
-            continue;
-        }
+    while (p < end && *p != '"') {
         const size_t n = (unsigned char)*p >= 0x80 ? utf8_len(p, end) : 0;
-        if (n == 0) {
+        const char *next = *p == '\\' ? escape(p, end) : n > 0 ? p + n : NULL;
+        if (next == NULL) {
             return NULL;
         }
-        p += n;
+        p = plain(next, end);
     }
+    return p < end ? p + 1 : NULL;
+}
+
+/* p behind the opening quote; returns behind the closing one. */
+static inline const char *string(const char *p, const char *end)
+{
+    p = plain(p, end);
+    return p < end && *p == '"' ? p + 1 : rest_of_string(p, end);
 }
 
 static const char *digits(const char *p, const char *end)

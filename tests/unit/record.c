@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "record/control.h"
 #include "record/event.h"
+#include "record/json.h"
 #include "record/pos.h"
 #include "unit.h"
 
@@ -324,6 +325,57 @@ static void test_positions(void)
     buf_release(&b);
 }
 
+/* Does event_walk_next() see what a walk of the text sees? */
+static bool walks_alike(const char *line)
+{
+    struct json_walk text;
+    struct event_walk w;
+    struct event ev;
+    struct err e;
+    struct slice want[2];
+    struct slice got[2];
+    bool alike = parses(line, &ev, &e);
+
+    json_walk_init(&text, slice_of(line));
+    event_walk_init(&w, &ev);
+    while (alike && json_walk_next(&text, &want[0], &want[1]) == 1) {
+        alike = event_walk_next(&w, &got[0], &got[1]) &&
+                got[0].p == want[0].p && got[0].n == want[0].n &&
+                got[1].p == want[1].p && got[1].n == want[1].n;
+    }
+    return alike && !event_walk_next(&w, &got[0], &got[1]);
+}
+
+static void test_walk(void)
+{
+#define KNOWN                                                                  \
+    "\"specversion\":\"1.0\",\"id\" : \"1\",\"source\":\"s\",\"type\":\"t\","  \
+    "\"time\":\"\",\"subject\":\"\\\"\" , \"data\":{\"id\":[1]},"              \
+    "\"datacontenttype\":\"a\",\"partitionkey\":\"k\",\"dpporigin\":\"t/0/"    \
+    "1\","                                                                     \
+    "\"dpphdr\":\"\",\"dppkey\":null"
+#define STRANGE                                                                \
+    "\"\":1,\"i\":2,\"if\":3,\"idx\":4,\"tyme\":5,\"dato\":6,\"dppka\":7,"     \
+    "\"dppkez\":8,\"subjekt\":9,\"datatype\":10,\"dppxrigin\":11,"             \
+    "\"datacontent\":12,\"data_base65\":13,\"specversiom\":14,"                \
+    "\"partitionkex\":15,\"datacontenttypx\":16,\"datacontenttypes\":17"
+    struct event ev;
+    struct err e;
+
+    unit_check(walks_alike("{" KNOWN "," STRANGE "}") &&
+                   walks_alike(" { " STRANGE " , " KNOWN " } "),
+               "a walk gives each member where it stands, however many");
+    unit_check(parses("{" STRANGE "," KNOWN "}", &ev, &e) &&
+                   slice_is(ev.id, "\"1\"") && slice_is(ev.type, "\"t\"") &&
+                   slice_is(ev.dppkey, "null") && ev.data_base64.p == NULL,
+               "a name that is nearly a member's is another");
+    unit_check(!parses("{" KNOWN ",\"i\\u0064\":\"2\"}", &ev, &e) &&
+                   strstr(e.text, "escape") != NULL,
+               "an escape in a member's name is refused");
+#undef KNOWN
+#undef STRANGE
+}
+
 static void test_dead(void)
 {
     struct event ev;
@@ -359,6 +411,7 @@ int main(void)
     test_text();
     test_controls();
     test_positions();
+    test_walk();
     test_dead();
     return unit_end();
 }
