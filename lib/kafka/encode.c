@@ -2,9 +2,11 @@
  *
  * Slices of the record point into scratch.bytes, which must not move while it
  * is filled: encode() reserves what all of it can take. Texts that are decoded
- * are no longer than they stand in the line, names of attributes grow by the
+ * are no longer than they stand in the line, names of extensions grow by the
  * three bytes of "ce_" and lose two quotes and a colon, and a header that gets
  * the prefix "dpphdr_" is at most three times as long as its line. */
+#include <stddef.h>
+
 #include "base/base64.h"
 #include "kafka/form.h"
 #include "record/event.h"
@@ -104,20 +106,43 @@ static struct slice kept_headers(struct encoder *en)
 
 /* --- binary mode -------------------------------------------------------- */
 
-static void put_extension(struct encoder *en, struct slice key, struct slice v)
-{
-    const struct slice name = prefixed(en, SLICE("ce_"), key);
-    const struct event *ev = en->ev;
+/* Attributes that every event knows: they come once. */
+static const struct {
+    size_t at; /* offset of the slice in struct event */
+    struct slice name;
+} known[] = {
+#define K(name)                                                                \
+    {                                                                          \
+        offsetof(struct event, name), SLICE("ce_" #name)                       \
+    }
+    K(specversion), K(id), K(source), K(type), K(time), K(subject),
+#undef K
+};
 
+static struct slice known_name(const struct event *ev, struct slice value)
+{
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        const struct slice *v = (const void *)((const char *)ev + known[i].at);
+        if (v->p == value.p) {
+            return known[i].name;
+        }
+    }
+    return (struct slice){NULL, 0};
+}
+
+static void put_attribute(struct encoder *en, struct slice key, struct slice v)
+{
+    struct slice name = known_name(en->ev, v);
+
+    if (name.p == NULL) {
+        name = prefixed(en, SLICE("ce_"), key);
+        kafka_names_add(en->s, key);
+    }
     if (json_is_string(v)) {
         kafka_headers_add(en->s, name, text_of(en, v));
     } else {
         kafka_headers_add(en->s, name, v);
         kafka_headers_add(en->s, SLICE(KAFKA_JSON_MARK), SLICE(""));
-    }
-    if (v.p != ev->id.p && v.p != ev->source.p && v.p != ev->type.p &&
-        v.p != ev->time.p && v.p != ev->specversion.p && v.p != ev->subject.p) {
-        kafka_names_add(en->s, key);
     }
 }
 
@@ -149,7 +174,7 @@ static enum step step(struct encoder *en)
         }
         if (v.p != ev->data.p && v.p != ev->data_base64.p &&
             v.p != ev->dpporigin.p && v.p != ev->dppkey.p && v.p[0] != 'n') {
-            put_extension(en, key, v);
+            put_attribute(en, key, v);
             return ATTRIBUTE;
         }
     }

@@ -17,8 +17,6 @@ enum {
     /* bytes under way; librdkafka's own queue is larger, so that it is never
      * full in the middle of a batch */
     UNDER_WAY = 32 << 20,
-    EVENTS = 64, /* taken in one go */
-    HEADERS = 64,
     RENEW_MS = 1000,
 };
 
@@ -123,7 +121,7 @@ int kafka_producer_topic(struct kafka_producer *p, const char *topic,
 /* --- sending --------------------------------------------------------------
  */
 
-static rd_kafka_headers_t *headers_of(const struct kafka_record *r)
+struct rd_kafka_headers_s *kafka_headers_of(const struct kafka_record *r)
 {
     rd_kafka_headers_t *h = rd_kafka_headers_new(r->n);
 
@@ -133,6 +131,11 @@ static rd_kafka_headers_t *headers_of(const struct kafka_record *r)
             r->headers[i].value.p, (ssize_t)r->headers[i].value.n);
     }
     return h;
+}
+
+void kafka_headers_free(struct rd_kafka_headers_s *h)
+{
+    rd_kafka_headers_destroy(h);
 }
 
 /* librdkafka tells NULL from empty by the pointer. */
@@ -152,42 +155,13 @@ static struct kafka_sent *sent_of(struct kafka_batch *b)
     return s;
 }
 
-int kafka_producer_send(struct kafka_producer *p, const char *topic,
-                        const struct kafka_record *r, int32_t partition,
-                        struct kafka_batch *b, struct err *e)
+/* 1 for want of room, else -1. */
+static int refused(rd_kafka_error_t *error, const rd_kafka_topic_t *t,
+                   size_t size, struct err *e)
 {
-    rd_kafka_topic_t *t = map_get(&p->topics, slice_of(topic));
-    rd_kafka_headers_t *headers;
-    rd_kafka_error_t *error;
-
-    if (p->bytes >= UNDER_WAY) {
-        return 1;
-    }
-    headers = headers_of(r);
-    const rd_kafka_vu_t vus[] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = t},
-        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
-        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {bytes_of(r->key), r->key.n}},
-        {.vtype = RD_KAFKA_VTYPE_VALUE,
-         .u.mem = {bytes_of(r->value), r->value.n}},
-        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
-        /* 0 is now, for librdkafka */
-        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
-         .u.i64 = r->time_ms > 0 ? r->time_ms : 0},
-        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = sent_of(b)},
-        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-    };
-    error = rd_kafka_produceva(p->h.rk, vus, sizeof vus / sizeof vus[0]);
-    if (error == NULL) {
-        if (!p->transactional) {
-            b->left++;
-            b->n++;
-            p->bytes += r->value.n + r->key.n;
-        }
-        return 0;
-    }
+    const char *topic = rd_kafka_topic_name(t);
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-    rd_kafka_headers_destroy(headers);
+
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         rd_kafka_error_destroy(error);
         return 1;
@@ -198,9 +172,64 @@ int kafka_producer_send(struct kafka_producer *p, const char *topic,
                        "topic %s: a record of %zu bytes is larger than what is "
                        "sent: raise -X message.max.bytes=, and "
                        "max.message.bytes of the topic",
-                       topic, r->key.n + r->value.n);
+                       topic, size);
     }
     return kafka_fail_error(e, error, topic);
+}
+
+struct rd_kafka_topic_s *kafka_producer_find(struct kafka_producer *p,
+                                             const char *topic)
+{
+    return map_get(&p->topics, slice_of(topic));
+}
+
+int kafka_producer_send_parcel(struct kafka_producer *p, rd_kafka_topic_t *t,
+                               const struct kafka_parcel *r,
+                               struct kafka_batch *b, struct err *e)
+{
+    const rd_kafka_vu_t vus[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = t},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = r->partition},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {bytes_of(r->key), r->key.n}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE,
+         .u.mem = {bytes_of(r->value), r->value.n}},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = r->headers},
+        /* 0 is now, for librdkafka */
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
+         .u.i64 = r->time_ms > 0 ? r->time_ms : 0},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = sent_of(b)},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+    };
+
+    if (p->bytes >= UNDER_WAY) {
+        return 1;
+    }
+    rd_kafka_error_t *error =
+        rd_kafka_produceva(p->h.rk, vus, sizeof vus / sizeof vus[0]);
+    if (error != NULL) {
+        return refused(error, t, r->key.n + r->value.n, e);
+    }
+    if (!p->transactional) {
+        b->left++;
+        b->n++;
+        p->bytes += r->value.n + r->key.n;
+    }
+    return 0;
+}
+
+int kafka_producer_send(struct kafka_producer *p, const char *topic,
+                        const struct kafka_record *r, int32_t partition,
+                        struct kafka_batch *b, struct err *e)
+{
+    const struct kafka_parcel parcel = {r->key, r->value, r->time_ms, partition,
+                                        kafka_headers_of(r)};
+    rd_kafka_topic_t *t = kafka_producer_find(p, topic);
+    const int rc = kafka_producer_send_parcel(p, t, &parcel, b, e);
+
+    if (rc != 0) {
+        kafka_headers_free(parcel.headers);
+    }
+    return rc;
 }
 
 /* --- reports --------------------------------------------------------------

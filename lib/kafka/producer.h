@@ -14,11 +14,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 struct err;
 struct kafka_client;
 struct kafka_handle;
 struct kafka_producer;
 struct kafka_record;
+struct rd_kafka_headers_s;
+struct rd_kafka_topic_s;
 
 /* A record that was sent, and where it stands when it is safe. */
 struct kafka_sent {
@@ -53,6 +57,25 @@ int kafka_producer_topic(struct kafka_producer *, const char *topic,
 int kafka_producer_send(struct kafka_producer *, const char *topic,
                         const struct kafka_record *, int32_t partition,
                         struct kafka_batch *, struct err *);
+
+/* A record whose headers are the library's already: with 0 they are no longer
+ * the caller's. */
+struct kafka_parcel {
+    struct slice key; /* p == NULL is null */
+    struct slice value;
+    int64_t time_ms; /* below 0: now */
+    int32_t partition;
+    struct rd_kafka_headers_s *headers;
+};
+int kafka_producer_send_parcel(struct kafka_producer *,
+                               struct rd_kafka_topic_s *,
+                               const struct kafka_parcel *,
+                               struct kafka_batch *, struct err *);
+struct rd_kafka_topic_s *kafka_producer_find(struct kafka_producer *,
+                                             const char *topic);
+
+struct rd_kafka_headers_s *kafka_headers_of(const struct kafka_record *);
+void kafka_headers_free(struct rd_kafka_headers_s *);
 
 /* Take the reports that are there. -1 a record is lost to us (75: a new run
  * repeats it), or the producer is at its end. */

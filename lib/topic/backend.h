@@ -42,8 +42,9 @@ struct topic_backend {
     int (*own)(struct topic_writer *, const char *run, struct slice name,
                struct slice keys, struct buf *pos, struct err *);
     int (*disown)(struct topic_writer *, struct err *); /* or NULL */
-    void (*add)(struct topic_writer *, const struct slice part[2],
-                struct slice key);
+    void (*add)(struct topic_writer *, const struct event *);
+    void (*add_line)(struct topic_writer *, struct slice line,
+                     struct slice key);
     size_t (*cut)(struct topic_writer *);
     int (*commit)(struct topic_writer *, struct slice name, struct slice pos,
                   struct err *);

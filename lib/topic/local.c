@@ -245,6 +245,7 @@ const struct topic_backend topic_log = {
     .writer_close = local_writer_close,
     .own = local_writer_own,
     .add = local_writer_add,
+    .add_line = local_writer_add_line,
     .cut = local_writer_cut,
     .commit = local_writer_commit,
     .drop = local_writer_drop,

@@ -27,8 +27,9 @@ struct topic_writer *local_writer_open(struct topic_store *, const char *,
 void local_writer_close(struct topic_writer *);
 int local_writer_own(struct topic_writer *, const char *run, struct slice name,
                      struct slice keys, struct buf *pos, struct err *);
-void local_writer_add(struct topic_writer *, const struct slice part[2],
-                      struct slice key);
+void local_writer_add(struct topic_writer *, const struct event *);
+void local_writer_add_line(struct topic_writer *, struct slice line,
+                           struct slice key);
 size_t local_writer_cut(struct topic_writer *);
 int local_writer_commit(struct topic_writer *, struct slice name,
                         struct slice pos, struct err *);

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "record/event.h"
 #include "topic/gather.h"
 #include "topic/local.h"
 
@@ -60,15 +61,32 @@ int local_writer_own(struct topic_writer *base, const char *run,
     return log_writer_own(w->log, run, name, keys, pos, e);
 }
 
-void local_writer_add(struct topic_writer *base, const struct slice part[2],
-                      struct slice key)
+static void add(struct local_writer *w, const struct slice part[2],
+                struct slice key)
 {
-    struct local_writer *w = (struct local_writer *)base;
-
     gather_add(&w->gather, part,
                w->partitions == 1 ? 0
                : key.p == NULL    ? w->keyless
                                   : topic_partition(key, w->partitions));
+}
+
+void local_writer_add(struct topic_writer *base, const struct event *ev)
+{
+    struct slice part[2];
+    struct buf room;
+
+    event_without_origin(ev, part);
+    buf_init(&room);
+    add((struct local_writer *)base, part, event_key(ev, &room));
+    buf_release(&room);
+}
+
+void local_writer_add_line(struct topic_writer *base, struct slice line,
+                           struct slice key)
+{
+    const struct slice part[2] = {line, {line.p, 0}};
+
+    add((struct local_writer *)base, part, key);
 }
 
 size_t local_writer_cut(struct topic_writer *base)

@@ -129,6 +129,7 @@ const struct topic_backend topic_remote = {
     .writer_close = remote_writer_close,
     .own = remote_writer_own,
     .add = remote_writer_add,
+    .add_line = remote_writer_add_line,
     .cut = remote_writer_cut,
     .commit = remote_writer_commit,
     .drop = remote_writer_drop,

@@ -40,8 +40,9 @@ struct topic_writer *remote_writer_open(struct topic_store *, const char *,
 void remote_writer_close(struct topic_writer *);
 int remote_writer_own(struct topic_writer *, const char *run, struct slice name,
                       struct slice keys, struct buf *pos, struct err *);
-void remote_writer_add(struct topic_writer *, const struct slice part[2],
-                       struct slice key);
+void remote_writer_add(struct topic_writer *, const struct event *);
+void remote_writer_add_line(struct topic_writer *, struct slice line,
+                            struct slice key);
 size_t remote_writer_cut(struct topic_writer *);
 int remote_writer_commit(struct topic_writer *, struct slice name,
                          struct slice pos, struct err *);

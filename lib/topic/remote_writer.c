@@ -12,22 +12,22 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "kafka/exact.h"
+#include "kafka/outbox.h"
 #include "kafka/producer.h"
-#include "kafka/record.h"
 #include "record/event.h"
-#include "topic/gather.h"
 #include "topic/remote.h"
 
 enum { BATCHES = 4096, WAIT_MS = 100 };
+
+static const uint32_t HASHES = UINT32_C(1) << 31; /* of topic_partition() */
 
 struct remote_writer {
     struct topic_writer base;
     struct remote_store *store;
     char *name;  /* of the topic, here */
     char *topic; /* in the cluster */
-    struct gather gather;
-    size_t sent; /* of what is gathered, in a commit that found no room */
-    struct kafka_scratch scratch;
+    struct kafka_outbox outbox;
+    struct err bad; /* of a line that is no event, or none */
     struct buf key;
     struct kafka_batch batch[BATCHES]; /* of the commits done + 1 to last */
     uint64_t number[BATCHES];          /* or of their transactions */
@@ -76,7 +76,6 @@ struct topic_writer *remote_writer_open(struct topic_store *store,
     w->store = (struct remote_store *)store;
     w->name = mem_strdup(topic);
     w->topic = remote_name(w->store, topic);
-    kafka_scratch_init(&w->scratch);
     if (prepare(w, e) < 0) {
         remote_writer_close(&w->base);
         return NULL;
@@ -91,8 +90,7 @@ void remote_writer_close(struct topic_writer *base)
     for (size_t i = 0; i < BATCHES; i++) {
         free(w->batch[i].sent); /* reports are not taken any more */
     }
-    gather_release(&w->gather);
-    kafka_scratch_release(&w->scratch);
+    kafka_outbox_release(&w->outbox);
     buf_release(&w->key);
     free(w->name);
     free(w->topic);
@@ -125,60 +123,49 @@ int remote_writer_disown(struct topic_writer *base, struct err *e)
                                    : 0;
 }
 
-void remote_writer_add(struct topic_writer *base, const struct slice part[2],
-                       struct slice key)
+/* A record that has to stay without a key, though its event has one, goes
+ * where that belongs: the whole of the key's hash is a remainder here, too. */
+void remote_writer_add(struct topic_writer *base, const struct event *ev)
 {
+    struct remote_writer *w = (struct remote_writer *)base;
+
+    if (!kafka_outbox_add(&w->outbox, ev, w->store->mode)) {
+        const struct slice key = event_key(ev, &w->key);
+        if (key.p != NULL) {
+            kafka_outbox_place(&w->outbox, topic_partition(key, HASHES));
+        }
+    }
+}
+
+void remote_writer_add_line(struct topic_writer *base, struct slice line,
+                            struct slice key)
+{
+    struct remote_writer *w = (struct remote_writer *)base;
+    struct event ev;
+    bool reordered;
+
     (void)key; /* the record's key is made with the record */
-    gather_add(&((struct remote_writer *)base)->gather, part, 0);
+    if (event_parse(&ev, line, &reordered, &w->bad) == 0) {
+        remote_writer_add(base, &ev);
+    }
 }
 
 size_t remote_writer_cut(struct topic_writer *base)
 {
-    return gather_cut(&((struct remote_writer *)base)->gather);
+    return kafka_outbox_cut(&((struct remote_writer *)base)->outbox);
 }
 
-/* -1: by the record's key. One that has to stay without a key, though its event
- * has one, goes where that belongs. */
-static int32_t partition_of(struct remote_writer *w, const struct event *ev,
-                            const struct kafka_record *r)
-{
-    const struct slice key = r->key.p == NULL ? event_key(ev, &w->key) : r->key;
-
-    return r->key.p == NULL && key.p != NULL
-               ? (int32_t)topic_partition(key, w->partitions)
-               : -1;
-}
-
-static int send(struct remote_writer *w, struct slice line,
-                struct kafka_batch *b, struct err *e)
-{
-    struct event ev;
-    bool reordered;
-    struct kafka_record rec;
-
-    if (event_parse(&ev, line, &reordered, e) < 0) {
-        return -1;
-    }
-    kafka_record_encode(&w->scratch, &ev, w->store->mode, &rec);
-    return kafka_producer_send(producer_of(w), w->topic, &rec,
-                               partition_of(w, &ev, &rec), b, e);
-}
-
-static int send_all(struct remote_writer *w, size_t n, struct err *e)
+static int send_all(struct remote_writer *w, struct err *e)
 {
     struct kafka_batch *b = &w->batch[(w->last + 1) % BATCHES];
 
-    if (w->sent == 0) {
+    if (w->outbox.sent == 0) {
+        const size_t n = kafka_outbox_ready(&w->outbox);
         b->left = b->n = 0;
         b->sent = w->base.is_tracked ? mem_new(n * sizeof *b->sent) : NULL;
     }
-    for (; w->sent < n; w->sent++) {
-        const int rc = send(w, gather_line(&w->gather, w->sent), b, e);
-        if (rc != 0) {
-            return rc == 1 ? 1 : -1;
-        }
-    }
-    return 0;
+    return kafka_outbox_send(&w->outbox, producer_of(w), w->topic,
+                             w->partitions, b, e);
 }
 
 int remote_writer_commit(struct topic_writer *base, struct slice name,
@@ -186,29 +173,30 @@ int remote_writer_commit(struct topic_writer *base, struct slice name,
 {
     struct remote_writer *w = (struct remote_writer *)base;
     struct kafka_exact *x = w->store->exact;
-    const size_t n = gather_ready(&w->gather);
-    const size_t bytes = w->gather.bytes.n;
+    const size_t n = kafka_outbox_ready(&w->outbox);
+    const size_t size = w->outbox.size;
 
     e->text[0] = '\0'; /* no room is no trouble here */
     if (w->last - w->done == BATCHES - 1) {
         return 1;
     }
+    if (w->bad.status != 0) {
+        *e = w->bad;
+        return -1;
+    }
     int rc = x != NULL ? kafka_exact_begin(x, e) : 0;
     if (rc != 0) {
         return rc;
     }
-    rc = attach(w, e) < 0 ? -1 : send_all(w, n, e);
+    rc = attach(w, e) < 0 ? -1 : send_all(w, e);
     if (rc != 0) {
         return rc;
     }
-    gather_done(&w->gather, n);
-    w->sent = 0;
     w->last++;
     if (x == NULL) {
         return 0;
     }
-    w->number[w->last % BATCHES] =
-        kafka_exact_add(x, n, bytes - w->gather.bytes.n);
+    w->number[w->last % BATCHES] = kafka_exact_add(x, n, size - w->outbox.size);
     /* dead letters have no name: what passes them comes next */
     return name.n > 0 ? kafka_exact_position(x, pos, e) : 0;
 }
@@ -216,14 +204,12 @@ int remote_writer_commit(struct topic_writer *base, struct slice name,
 void remote_writer_drop(struct topic_writer *base)
 {
     struct remote_writer *w = (struct remote_writer *)base;
-
     struct kafka_batch *b = &w->batch[(w->last + 1) % BATCHES];
 
-    gather_done(&w->gather, w->gather.n);
-    if (w->sent > 0) { /* it cannot be called back, and promises nothing */
+    if (kafka_outbox_drop(&w->outbox)) { /* some of it cannot be called back,
+                                            and promises nothing */
         b->n = 0;
         w->last++;
-        w->sent = 0;
     } else if (w->last - w->done < BATCHES - 1) {
         free(b->sent);
         b->sent = NULL;

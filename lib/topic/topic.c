@@ -7,7 +7,6 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "record/event.h"
 #include "topic/backend.h"
 
 static const struct topic_backend *const backends[] = {&topic_log,
@@ -145,21 +144,13 @@ int topic_writer_disown(struct topic_writer *w, struct err *e)
 
 void topic_writer_add(struct topic_writer *w, const struct event *ev)
 {
-    struct slice part[2];
-    struct buf room;
-
-    event_without_origin(ev, part);
-    buf_init(&room);
-    w->backend->add(w, part, event_key(ev, &room));
-    buf_release(&room);
+    w->backend->add(w, ev);
 }
 
 void topic_writer_add_line(struct topic_writer *w, struct slice line,
                            struct slice key)
 {
-    const struct slice part[2] = {line, {line.p, 0}};
-
-    w->backend->add(w, part, key);
+    w->backend->add_line(w, line, key);
 }
 
 size_t topic_writer_cut(struct topic_writer *w)

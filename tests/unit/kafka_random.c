@@ -313,6 +313,32 @@ static void gen_line(struct gen *g, struct buf *b)
     buf_putc(b, '}');
 }
 
+/* Where the event came from, first or last, is in no record. */
+static bool same_without_origin(const struct kafka_record *r, struct slice line,
+                                enum kafka_mode mode, struct buf *room)
+{
+    static const char first[] = "{\"dpporigin\":\"t/0/1\",";
+    struct kafka_record again;
+    struct event ev;
+    bool good = true;
+
+    for (int last = 0; last <= 1 && good; last++) {
+        buf_clear(room);
+        if (last == 1) {
+            event_add_origin(room, line, "t", 0, 1);
+        } else {
+            buf_append(room, first, sizeof first - 1);
+            buf_append(room, line.p + 1, line.n - 1);
+        }
+        good = parse(&ev, buf_slice(room));
+        if (good) {
+            kafka_record_encode(&back, &ev, mode, &again);
+            good = same_record(r, &again) && again.time_ms == r->time_ms;
+        }
+    }
+    return good;
+}
+
 static void test_lines(uint64_t seed)
 {
     enum { ROUNDS = 40000 };
@@ -322,10 +348,11 @@ static void test_lines(uint64_t seed)
     struct event ev;
     struct kafka_record r;
     bool good = true;
+    bool same = true;
 
     buf_init(&line);
     buf_init(&again);
-    for (int i = 0; i < ROUNDS && good; i++) {
+    for (int i = 0; i < ROUNDS && good && same; i++) {
         buf_clear(&line);
         gen_line(&g, &line);
         good = parse(&ev, buf_slice(&line));
@@ -333,11 +360,13 @@ static void test_lines(uint64_t seed)
              mode <= KAFKA_STRUCTURED && good && !kafka_event_is_foreign(&ev);
              mode++) {
             kafka_record_encode(&there, &ev, (enum kafka_mode)mode, &r);
+            same = same && same_without_origin(&r, buf_slice(&line),
+                                               (enum kafka_mode)mode, &again);
             buf_clear(&again);
             kafka_record_decode(&back, &r, "top", 3, 42, &again);
             good = slice_eq(buf_slice(&line), buf_slice(&again));
         }
-        if (!good) {
+        if (!good || !same) {
             show("line ", buf_slice(&line));
             show_record(&r);
             show("again", buf_slice(&again));
@@ -348,6 +377,7 @@ static void test_lines(uint64_t seed)
     unit_check(good,
                "random lines come back in both modes (DPP_SEED=%" PRIu64 ")",
                seed);
+    unit_check(same, "and where they came from makes no other record");
 }
 
 int main(void)
