@@ -35,11 +35,17 @@ static int serve(void *, rd_kafka_event_t *, struct err *);
  * unmerged, and hands out first what came back last: after a while each record
  * lies scattered over all the memory of what is under way, and everybody who
  * looks at it waits for that memory. Merged at once, it is taken and given
- * back in one sweep: a third less time for the whole process. */
-static void keep_records_together(void)
+ * back in one sweep: a third less time for the whole process.
+ *
+ * And what one batch leaves is kept for the next, up to 32 MiB of it; glibc
+ * would give it to the system and ask for it again, page by page. */
+static void tune_allocator(void)
 {
 #ifdef M_MXFAST
     (void)mallopt(M_MXFAST, 0);
+    (void)mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    (void)mallopt(M_TOP_PAD, 1 << 20);
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
 #endif
 }
 
@@ -56,7 +62,7 @@ struct kafka_producer *kafka_producer_open(const struct kafka_client *client,
         {NULL, NULL},
     };
 
-    keep_records_together();
+    tune_allocator();
     map_init(&p->topics);
     p->transactional = transactional != NULL;
     if (kafka_handle_open(&p->h, client, RD_KAFKA_PRODUCER,

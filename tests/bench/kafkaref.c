@@ -161,6 +161,9 @@ int main(int argc, char **argv)
     char why[200];
 
     (void)mallopt(M_MXFAST, 0);
+    (void)mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    (void)mallopt(M_TOP_PAD, 1 << 20);
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
     r.conf = rd_kafka_conf_new();
     const char *topic = arguments(&r, argc, argv);
     if (fstat(STDIN_FILENO, &st) < 0 || st.st_size == 0) {
