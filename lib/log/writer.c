@@ -38,7 +38,7 @@
  * sync after a write to one has to commit its journal as well. So a small batch
  * that comes to such blocks takes zeros for the next ones along; the syncs
  * after it are of data alone (a quarter faster on ext4). */
-enum { BLANK_AHEAD = 256 << 10, BLANK_BATCH = 32 << 10 };
+enum { BLANK_AHEAD = 512 << 10, BLANK_BATCH = 128 << 10 };
 
 struct log_writer {
     struct shared shared;
