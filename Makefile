@@ -30,7 +30,7 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DDPP_VERSION='"$(VERSION)"' \
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed \
 	$(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
-PKGS := jansson yaml-0.1 libevent_core libcurl libcrypto rdkafka
+PKGS := jansson yaml-0.1 libevent_core libcurl libcrypto rdkafka libsodium
 LIBS = $(shell pkg-config --libs $(PKGS)) -ljq -lonig -lm -lpthread
 
 # Short output: "CC file"; V=1 shows the commands.

@@ -3,6 +3,7 @@
 #include "deliver/deliver.h"
 #include "stage/sink.h"
 #include "topic/options.h"
+#include "vault/safe.h"
 
 static struct deliver_conf conf = {.target = {.method = "POST"},
                                    .requests = 16,
@@ -13,11 +14,15 @@ static struct opt_list headers;
 static const char *retry = "5s,30s,2m,10m,1h*";
 static const char *rate;
 static bool dry;
+static bool must_lock;
 static struct sink_ops ops;
 
 static const struct opt table[] = {
-    {'k', "key", "REF", "secret: file:PATH (mode 600), cred:NAME, fd:N",
-     OPT_STRING, &conf.target.secret, 0, 0},
+    {'k', "key", "REF",
+     "secret: vault:NAME, file:PATH (mode 600), cred:NAME, fd:N", OPT_STRING,
+     &conf.target.secret, 0, 0},
+    {0, "require-mlock", NULL, "no secrets where memory may be swapped",
+     OPT_FLAG, &must_lock, 0, 0},
     {'H', "header", "HEADER",
      "'Name: value', with {places} filled from the event", OPT_LIST, &headers,
      0, 0},
@@ -55,7 +60,8 @@ static int setup(void *ctx, int argc, char **argv, struct err *e)
                                  : "one URL only");
     }
     if (schedule_parse(&conf.schedule, retry, e) < 0 ||
-        (rate != NULL && rate_parse(&conf.rate, rate, e) < 0)) {
+        (rate != NULL && rate_parse(&conf.rate, rate, e) < 0) ||
+        (must_lock && safe_init(true, e) < 0)) {
         return -1;
     }
     conf.target.url = argv[0];

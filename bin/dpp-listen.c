@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/msg.h"
-#include "base/secret.h"
 #include "http/loop.h"
 #include "listen/desk.h"
 #include "listen/explain.h"
@@ -21,6 +20,7 @@
 #include "stage/source.h"
 #include "topic/options.h"
 #include "topic/topic.h"
+#include "vault/secret.h"
 
 enum { EXPLAIN_MAX = 64 << 20 };
 
@@ -39,6 +39,7 @@ struct listen {
     uint64_t deadline_ms;
     bool is_open;
     bool explain;
+    bool must_lock;
 
     enum ack ack;
     struct routes routes;
@@ -99,7 +100,8 @@ static int setup(void *ctx, int argc, char **argv, struct err *e)
     if (argc > 0) {
         return err_set(e, STATUS_USAGE, "what is \"%s\"? (try -h)", argv[0]);
     }
-    if (parse_ack(l, e) < 0 || check_keys(l, e) < 0) {
+    if (parse_ack(l, e) < 0 || check_keys(l, e) < 0 ||
+        (l->must_lock && safe_init(true, e) < 0)) {
         return -1;
     }
     if (l->file != NULL &&
@@ -398,9 +400,11 @@ int main(int argc, char **argv)
          "connector: how requests are signed and named", OPT_STRING,
          &l.connector, 0, 0},
         {'k', "key", "REF",
-         "secret: file:PATH, cred:NAME, fd:N; repeat it to "
+         "secret: vault:NAME, file:PATH, cred:NAME, fd:N; repeat it to "
          "rotate",
          OPT_LIST, &l.keys, 0, 0},
+        {0, "require-mlock", NULL, "no secrets where memory may be swapped",
+         OPT_FLAG, &l.must_lock, 0, 0},
         {0, "unsigned", NULL, "take requests that nobody has signed", OPT_FLAG,
          &l.is_open, 0, 0},
         TOPIC_STORE_OPTIONS(l.broker),

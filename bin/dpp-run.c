@@ -12,10 +12,12 @@
 #include "supervise/segment.h"
 #include "supervise/supervise.h"
 #include "supervise/words.h"
+#include "vault/safe.h"
 
 struct arguments {
     bool dry;
     bool check;
+    bool must_lock;
     const char *file;
     uint64_t ready_fd;
 };
@@ -73,6 +75,9 @@ static int run(const struct arguments *a, const struct words *w, struct err *e)
     if (a->check) {
         return check_filter(w, e);
     }
+    if (a->must_lock && safe_init(true, e) < 0) {
+        return -1;
+    }
     if (a->ready_fd < UINT64_MAX) {
         conf.ready_fd = (int)a->ready_fd;
         if (fcntl(conf.ready_fd, F_SETFD, FD_CLOEXEC) < 0) {
@@ -94,6 +99,8 @@ int main(int argc, char **argv)
          &a.file, 0, 0},
         {0, "check", NULL, "does this filter conform? (its words follow)",
          OPT_FLAG, &a.check, 0, 0},
+        {0, "require-mlock", NULL, "no secrets where memory may be swapped",
+         OPT_FLAG, &a.must_lock, 0, 0},
         {0, "ready-fd", "N", "write a newline there when ready", OPT_NUMBER,
          &a.ready_fd, 3, 65535},
         {0},

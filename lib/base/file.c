@@ -10,38 +10,43 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-int file_read(const char *path, size_t max, struct buf *out, struct err *e)
+int fd_read(int fd, const char *name, size_t max, struct buf *out,
+            struct err *e)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
     const size_t start = out->n;
 
-    if (fd < 0) {
-        return err_errno(e, STATUS_CONFIG, "%s", path);
-    }
     for (;;) {
         const ssize_t n = read(fd, buf_reserve(out, 65536), 65536);
         if (n == 0) {
-            break;
+            return 0;
         }
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n < 0) {
-            err_errno(e, STATUS_IO, "%s", path);
-            goto fail;
+            err_errno(e, STATUS_IO, "%s", name);
+            break;
         }
         out->n += (size_t)n;
         if (out->n - start > max) {
-            err_set(e, STATUS_CONFIG, "%s: larger than %zu bytes", path, max);
-            goto fail;
+            err_set(e, STATUS_CONFIG, "%s: larger than %zu bytes", name, max);
+            break;
         }
     }
-    (void)close(fd);
-    return 0;
-fail:
-    (void)close(fd);
     out->n = start;
     return -1;
+}
+
+int file_read(const char *path, size_t max, struct buf *out, struct err *e)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return err_errno(e, STATUS_CONFIG, "%s", path);
+    }
+    const int rc = fd_read(fd, path, max, out, e);
+    (void)close(fd);
+    return rc;
 }
 
 int fd_write(int fd, const void *data, size_t n)

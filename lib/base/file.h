@@ -12,6 +12,10 @@ struct err;
 /* Append a whole file (or pipe) of at most max bytes to out. */
 int file_read(const char *path, size_t max, struct buf *out, struct err *);
 
+/* The same of what is open; the name is for errors. */
+int fd_read(int fd, const char *name, size_t max, struct buf *out,
+            struct err *);
+
 /* Replace path by these bytes: temporary file, fsync, rename, fsync of the
  * folder. After a crash there is the old content or the new. */
 int file_replace(const char *path, const void *, size_t n, mode_t,

@@ -241,6 +241,24 @@ static int settle(struct deliver *d, struct flight *f, const struct outcome *o,
     return rc;
 }
 
+/* A rotated secret is used from the next request on; an endpoint that waits
+ * because of the old one is tried with it at once. */
+static void renew_secret(struct deliver *d, bool refused)
+{
+    struct err e;
+
+    if (!refused && !target_is_stale(d->target)) {
+        return;
+    }
+    const int rc = target_load_secret(d->target, &e);
+    if (rc < 0) {
+        msg_warn("%s; the old one stays in use", e.text);
+    } else if (rc > 0) {
+        msg_info("the secret is another one now");
+        endpoint_wake(&d->endpoint);
+    }
+}
+
 static int take_answer(struct deliver *d, const struct http_answer *a,
                        struct err *e)
 {
@@ -276,6 +294,9 @@ static int take_answer(struct deliver *d, const struct http_answer *a,
             lane_failed(d, f, &o);
         } else {
             rc = parked_failed(d, f, &o, e);
+        }
+        if (a->status == 401 || a->status == 403) {
+            renew_secret(d, true);
         }
     }
     buf_release(&why);
@@ -403,6 +424,7 @@ int flight_run(struct deliver *d, struct err *e)
                 return -1;
             }
         }
+        renew_secret(d, false);
         endpoint_settle(&d->endpoint, now);
         if (d->endpoint.state == ENDPOINT_UP) {
             lane_wake(&d->lanes, endpoint_clock(&d->endpoint, now));

@@ -125,7 +125,7 @@ static int put_filled(struct target *t, const struct event *ev,
         }
         begin_line(r, h->name);
         const size_t start = r->text.n;
-        if (template_fill(&h->value, TEMPLATE_HEADER, ev, buf_slice(&t->secret),
+        if (template_fill(&h->value, TEMPLATE_HEADER, ev, safe_slice(&t->value),
                           &r->scratch, &r->text, e) < 0) {
             return err_wrap(e, "header %s", h->name);
         }

@@ -5,9 +5,9 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/secret.h"
 #include "crypto/digest.h"
 #include "http/client.h"
+#include "vault/secret.h"
 
 const char *const target_own_name[TARGET_OWN] = {
     "Content-Type", "Idempotency-Key", "ce-specversion", "ce-id",
@@ -149,7 +149,7 @@ static int add_header(struct target *t, const char *text, struct err *e)
                : 0;
 }
 
-static int check_secret(struct target *t, struct err *e)
+static int check_secret(struct target *t, const char *ref, struct err *e)
 {
     bool used = false;
     bool authorization = false;
@@ -159,11 +159,11 @@ static int check_secret(struct target *t, struct err *e)
         authorization = authorization ||
                         strcasecmp(t->header[i].name, "Authorization") == 0;
     }
-    if (used && t->secret_ref == NULL) {
+    if (used && ref == NULL) {
         return err_set(e, STATUS_USAGE, "{secret} needs -k");
     }
-    if (t->secret_ref == NULL || used) {
-        return t->secret_ref != NULL ? secret_check(t->secret_ref, e) : 0;
+    if (ref == NULL || used) {
+        return ref != NULL ? secret_check(ref, e) : 0;
     }
     if (authorization) {
         return err_set(e, STATUS_USAGE,
@@ -174,7 +174,13 @@ static int check_secret(struct target *t, struct err *e)
     h->name = mem_strdup("Authorization");
     return template_parse(&h->value, "Bearer {secret}", TEMPLATE_HEADER, e) < 0
                ? -1
-               : secret_check(t->secret_ref, e);
+               : secret_check(ref, e);
+}
+
+static void forget_line(struct target_header *h)
+{
+    safe_wipe(h->line.p, h->line.cap);
+    buf_release(&h->line);
 }
 
 /* Lines that no event fills are made once. */
@@ -187,7 +193,7 @@ static void make_lines(struct target *t)
         if (h->value.has_places) {
             continue;
         }
-        secret_release(&h->line);
+        forget_line(h);
         if (h->value.has_secret) { /* growing would leave copies behind */
             (void)buf_reserve(&h->line, strlen(h->value.text) +
                                             strlen(h->name) + SECRET_MAX);
@@ -195,7 +201,7 @@ static void make_lines(struct target *t)
         buf_puts(&h->line, h->name);
         buf_puts(&h->line, h->value.n > 0 ? ": " : ":");
         (void)template_fill(&h->value, TEMPLATE_HEADER, NULL,
-                            buf_slice(&t->secret), NULL, &h->line, &never);
+                            safe_slice(&t->value), NULL, &h->line, &never);
         buf_putc(&h->line, '\0');
     }
 }
@@ -208,7 +214,6 @@ struct target *target_new(const struct target_conf *conf, struct err *e)
         t->own[i] = true;
     }
     t->digest = digest_new();
-    t->secret_ref = conf->secret != NULL ? mem_strdup(conf->secret) : NULL;
     t->method = find_method(conf->method);
     if (t->method == NULL) {
         (void)err_set(e, STATUS_USAGE,
@@ -223,9 +228,10 @@ struct target *target_new(const struct target_conf *conf, struct err *e)
             goto fail;
         }
     }
-    if (check_secret(t, e) < 0) {
+    if (check_secret(t, conf->secret, e) < 0) {
         goto fail;
     }
+    t->secret = conf->secret != NULL ? secret_new(conf->secret) : NULL;
     make_lines(t);
     return t;
 fail:
@@ -241,12 +247,12 @@ void target_free(struct target *t)
     for (size_t i = 0; i < t->headers; i++) {
         free(t->header[i].name);
         template_release(&t->header[i].value);
-        secret_release(&t->header[i].line);
+        forget_line(&t->header[i]);
     }
     template_release(&t->template);
-    secret_release(&t->secret);
+    safe_release(&t->value);
+    secret_free(t->secret);
     digest_free(t->digest);
-    free(t->secret_ref);
     free(t->url);
     free(t->name);
     free(t);
@@ -254,32 +260,38 @@ void target_free(struct target *t)
 
 int target_load_secret(struct target *t, struct err *e)
 {
-    struct buf fresh;
-
-    if (t->secret_ref == NULL ||
-        (t->secret.n > 0 && strncmp(t->secret_ref, "fd:", 3) == 0)) {
-        return 0; /* a descriptor can be read once only */
+    if (t->secret == NULL) {
+        return 0;
     }
-    buf_init(&fresh);
-    if (secret_read(t->secret_ref, &fresh, e) < 0) {
+    if (secret_load(t->secret, e) < 0) {
         return -1;
     }
-    if (target_has_control(buf_slice(&fresh)) || fresh.n > TARGET_TEXT_MAX) {
-        secret_release(&fresh);
+    const struct slice fresh = secret_value(t->secret);
+    if (target_has_control(fresh) || fresh.n > TARGET_TEXT_MAX) {
         return err_set(e, STATUS_REFUSED,
                        "secret %s: it has a line end or a control character "
                        "in it, or is longer than %d bytes",
-                       t->secret_ref, TARGET_TEXT_MAX);
+                       secret_ref(t->secret), TARGET_TEXT_MAX);
     }
-    secret_release(&t->secret);
-    t->secret = fresh;
+    if (fresh.n == t->value.n && safe_equal(fresh.p, t->value.p, fresh.n)) {
+        return 0;
+    }
+    safe_release(&t->value);
+    safe_copy(&t->value, fresh.p, fresh.n);
     make_lines(t);
-    return 0;
+    return 1;
+}
+
+bool target_is_stale(const struct target *t)
+{
+    return t->secret != NULL && secret_is_stale(t->secret);
 }
 
 void target_hide_secret(struct target *t)
 {
-    secret_release(&t->secret);
-    buf_puts(&t->secret, "(secret)");
+    static const char text[] = "(secret)";
+
+    safe_release(&t->value);
+    safe_copy(&t->value, text, sizeof text - 1);
     make_lines(t);
 }

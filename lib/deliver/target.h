@@ -3,9 +3,11 @@
 #define DELIVER_TARGET_H
 
 #include "deliver/template.h"
+#include "vault/safe.h"
 
 struct digest;
 struct err;
+struct secret;
 
 enum {
     TARGET_HEADERS_MAX = 32, /* -H */
@@ -49,8 +51,8 @@ struct target {
     struct target_header header[TARGET_HEADERS_MAX + 1];
     size_t headers;
     bool own[TARGET_OWN];
-    char *secret_ref;
-    struct buf secret;
+    struct secret *secret; /* NULL: none */
+    struct safe value;     /* its current one, checked */
     struct digest *digest;
 };
 
@@ -58,8 +60,13 @@ struct target {
 struct target *target_new(const struct target_conf *, struct err *);
 void target_free(struct target *);
 
-/* Read the secret (again); on failure the old one stays. */
+/* Read the secret (again); on failure the old one stays. 1: it is another one
+ * now. */
 int target_load_secret(struct target *, struct err *);
+
+/* Has its entry in the vault changed? Ask it before each request: it looks at
+ * most once a second. */
+bool target_is_stale(const struct target *);
 
 /* For -n: a text in its place. */
 void target_hide_secret(struct target *);

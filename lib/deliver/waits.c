@@ -11,7 +11,11 @@
 #include "deliver/work.h"
 #include "http/client.h"
 
-enum { MS = 1000, LONGEST_MS = 60000 };
+enum {
+    MS = 1000,
+    LONGEST_MS = 60000,
+    LOOK_US = 1000 * MS, /* at the secret that the endpoint refused */
+};
 
 /* Our own slowness is not the endpoint's: it has its time behind the request
  * that --rate lets leave next. */
@@ -114,6 +118,9 @@ void waits_timeout(const struct deliver *d, uint64_t now, int *timeout_ms)
         const uint64_t at = endpoint_next(&d->endpoint);
         if (d->endpoint.stopped_us > 0 && !waits_no_more(d, now)) {
             sooner(timeout_ms, at, now);
+            if (d->endpoint.state == ENDPOINT_PAUSED && d->target->secret) {
+                sooner(timeout_ms, now + LOOK_US, now);
+            }
         }
     }
     if (d->stop_us > now) {

@@ -21,6 +21,7 @@ struct sign {
     struct piece piece[PIECES];
     unsigned pieces;
     struct hmac *key[SIGN_KEYS_MAX];
+    uint64_t until_ms[SIGN_KEYS_MAX];
     unsigned keys;
     struct buf decoded;
 };
@@ -183,7 +184,8 @@ static bool has_prefix(struct slice s, const char *prefix)
     return s.n >= n && memcmp(s.p, prefix, n) == 0;
 }
 
-int sign_add_key(struct sign *s, struct slice secret, struct err *e)
+int sign_add_key(struct sign *s, struct slice secret, uint64_t until_ms,
+                 struct err *e)
 {
     const char *prefix = s->scheme.key_prefix;
     struct buf key;
@@ -216,6 +218,7 @@ int sign_add_key(struct sign *s, struct slice secret, struct err *e)
                          "the cryptographic library refuses "
                          "this kind of HMAC");
         } else {
+            s->until_ms[s->keys] = until_ms;
             s->key[s->keys++] = h;
         }
     }
@@ -370,7 +373,7 @@ static int check_id(struct slice id, struct err *why)
 
 static bool matches(struct sign *s, const struct http_message *m,
                     struct slice time, struct slice id,
-                    const struct candidate *c, unsigned n)
+                    const struct candidate *c, unsigned n, uint64_t now_ms)
 {
     bool good = false;
 
@@ -385,8 +388,10 @@ static bool matches(struct sign *s, const struct http_message *m,
             hmac_add(s->key[k], part.p, part.n);
         }
         const size_t size = hmac_end(s->key[k], mac);
+        const bool holds = s->until_ms[k] == 0 || now_ms < s->until_ms[k];
         for (unsigned i = 0; i < n; i++) {
-            good |= crypto_equal(mac, c[i].mac, size) & (c[i].n == size);
+            good |=
+                crypto_equal(mac, c[i].mac, size) & (c[i].n == size) & holds;
         }
     }
     return good;
@@ -412,7 +417,7 @@ int sign_verify(struct sign *s, const struct http_message *m, uint64_t now_ms,
     if (k->tolerance_ms > 0 && check_time(s, time, now_ms, why) < 0) {
         return -1;
     }
-    if (!matches(s, m, time, id, c, n)) {
+    if (!matches(s, m, time, id, c, n, now_ms)) {
         return err_set(why, STATUS_REFUSED,
                        "no key made this signature (%u key%s, %u signature%s)",
                        s->keys, s->keys == 1 ? "" : "s", n, n == 1 ? "" : "s");

@@ -18,7 +18,7 @@ enum sign_list { SIGN_ONE, SIGN_COMMA, SIGN_BLANK };
 enum sign_key { SIGN_KEY_TEXT, SIGN_KEY_HEX, SIGN_KEY_BASE64 };
 enum sign_unit { SIGN_SECONDS, SIGN_MILLISECONDS };
 
-enum { SIGN_KEYS_MAX = 8, SIGN_CANDIDATES_MAX = 16 };
+enum { SIGN_KEYS_MAX = 16, SIGN_CANDIDATES_MAX = 16 };
 
 /* Texts are the caller's and must live as long as the struct sign. */
 struct sign_scheme {
@@ -42,8 +42,10 @@ struct sign_scheme {
 struct sign *sign_new(const struct sign_scheme *, struct err *);
 void sign_free(struct sign *);
 
-/* One more key; the secret is not kept. STATUS_CONFIG. */
-int sign_add_key(struct sign *, struct slice secret, struct err *);
+/* One more key, which holds until then (0: for ever); the secret is not kept.
+ * STATUS_CONFIG. */
+int sign_add_key(struct sign *, struct slice secret, uint64_t until_ms,
+                 struct err *);
 
 unsigned sign_keys(const struct sign *);
 

@@ -6,8 +6,8 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/secret.h"
 #include "kafka/handle.h"
+#include "vault/secret.h"
 
 enum { FILE_MAX = 64 * 1024, PROPERTIES = 64 };
 
@@ -138,18 +138,15 @@ static int set_class(struct kafka_client *c, const char *name, struct err *e)
 
 static int add_secret(struct property *p, const char *ref, struct err *e)
 {
-    struct buf text;
+    struct safe text;
 
-    buf_init(&text);
-    const int rc = secret_read(ref, &text, e);
-    if (rc < 0) {
-        (void)err_wrap(e, "-X %s", p->name);
-    } else {
-        p->value = mem_strdup(buf_cstr(&text));
-        p->ref = mem_strdup(ref);
+    if (secret_read(ref, &text, e) < 0) {
+        return err_wrap(e, "-X %s", p->name);
     }
-    secret_release(&text);
-    return rc;
+    p->value = mem_strndup((const char *)text.p, text.n);
+    p->ref = mem_strdup(ref);
+    safe_release(&text);
+    return 0;
 }
 
 static int add(struct kafka_client *c, const char *name, const char *value,
@@ -250,7 +247,8 @@ static const char *value_of(const struct kafka_client *c, const char *name)
 static bool is_renewable(const char *ref)
 {
     return ref != NULL &&
-           (strncmp(ref, "file:", 5) == 0 || strncmp(ref, "cred:", 5) == 0);
+           (strncmp(ref, "file:", 5) == 0 || strncmp(ref, "cred:", 5) == 0 ||
+            strncmp(ref, "vault:", 6) == 0);
 }
 
 const char *kafka_client_renewable(const struct kafka_client *c)
@@ -260,22 +258,42 @@ const char *kafka_client_renewable(const struct kafka_client *c)
     return p != NULL && is_renewable(p->ref) ? p->ref : NULL;
 }
 
+/* A secret as it stands there now, as a string; NULL if it cannot be read.
+ * forget() takes it back. */
+static char *fresh(const char *ref)
+{
+    struct safe text;
+    struct err ignored;
+
+    if (!is_renewable(ref) || secret_read(ref, &text, &ignored) < 0) {
+        return NULL;
+    }
+    char *s = mem_strndup((const char *)text.p, text.n);
+    safe_release(&text);
+    return s;
+}
+
+static void forget(char *secret)
+{
+    if (secret != NULL) {
+        safe_wipe(secret, strlen(secret));
+        free(secret);
+    }
+}
+
 void kafka_client_renew(const struct kafka_client *c, rd_kafka_t *rk)
 {
-    const char *ref = kafka_client_renewable(c);
     const char *user = value_of(c, "sasl.username");
-    struct buf text;
-    struct err e;
+    char *password = fresh(kafka_client_renewable(c));
 
-    buf_init(&text);
-    if (ref != NULL && user != NULL && secret_read(ref, &text, &e) == 0) {
+    if (password != NULL && user != NULL) {
         rd_kafka_error_t *error =
-            rd_kafka_sasl_set_credentials(rk, user, buf_cstr(&text));
+            rd_kafka_sasl_set_credentials(rk, user, password);
         if (error != NULL) {
             rd_kafka_error_destroy(error);
         }
     }
-    secret_release(&text);
+    forget(password);
 }
 
 /* The library would take Kerberos. */
@@ -370,18 +388,13 @@ static int set_all(rd_kafka_conf_t *conf, const struct kafka_setting *s,
     return 0;
 }
 
-/* A secret as it stands there now. */
 static int set_property(rd_kafka_conf_t *conf, const struct property *p,
                         struct err *e)
 {
-    struct buf text;
-    struct err ignored;
+    char *secret = fresh(p->ref);
+    const int rc = set(conf, p->name, secret != NULL ? secret : p->value, e);
 
-    buf_init(&text);
-    const bool fresh =
-        is_renewable(p->ref) && secret_read(p->ref, &text, &ignored) == 0;
-    const int rc = set(conf, p->name, fresh ? buf_cstr(&text) : p->value, e);
-    secret_release(&text);
+    forget(secret);
     return rc;
 }
 

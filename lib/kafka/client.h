@@ -4,7 +4,7 @@
  * the same, '#' comments). Those that dpp's promises rest on cannot be set.
  * "class=latency" (the default) or "class=throughput" chooses a class of
  * service. A property that is a secret is given by reference
- * ("sasl.password=file:PATH", base/secret.h), never by itself. */
+ * ("sasl.password=file:PATH", vault/secret.h), never by itself. */
 #ifndef KAFKA_CLIENT_H
 #define KAFKA_CLIENT_H
 

@@ -137,6 +137,9 @@ static void handle(void *arg, struct http_exchange *x)
     struct err why;
 
     http_exchange_message(x, room, &m);
+    if (routes_refresh(d->conf.routes, &why) < 0) {
+        msg_warn("%s; the old keys stay in use", why.text);
+    }
     const unsigned status =
         gate_check(d->conf.routes, &m, clock_wall_ms(), &route, &why);
     if (status != 0) {

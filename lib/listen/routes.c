@@ -5,9 +5,9 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/secret.h"
 #include "conf/conf.h"
 #include "connector/connector.h"
+#include "vault/secret.h"
 
 /* --- configuration ------------------------------------------------------ */
 
@@ -71,14 +71,14 @@ static int add_key(struct route *r, const struct conf *at, struct err *e)
     if (secret_check(at->text, &why) < 0) {
         return conf_error(at, e, "%.200s", why.text);
     }
-    r->key[r->keys++] = at->text;
+    r->key[r->keys++] = secret_new(at->text);
     return 0;
 }
 
 static int read_keys(struct route *r, const struct conf *map,
                      const struct entry *in, struct err *e)
 {
-    r->key = mem_new((length(in->keys) + 1) * sizeof *r->key);
+    r->key = mem_new((length(in->keys) + 1) * sizeof(struct secret *));
     if (in->key != NULL && in->keys != NULL) {
         return conf_error(map, e, "both \"key\" and \"keys\"");
     }
@@ -149,11 +149,11 @@ void routes_init_one(struct routes *rs, const char *connector,
 
     *r = (struct route){.connector_name = connector,
                         .topic = topic,
-                        .key = mem_new((keys + 1) * sizeof *r->key),
+                        .key = mem_new((keys + 1) * sizeof(struct secret *)),
                         .keys = keys,
                         .is_open = is_open};
     for (size_t i = 0; i < keys; i++) {
-        r->key[i] = key[i];
+        r->key[i] = secret_new(key[i]);
     }
     *rs = (struct routes){.route = r, .n = 1};
 }
@@ -163,7 +163,10 @@ void routes_release(struct routes *rs)
     for (size_t i = 0; i < rs->n; i++) {
         sign_free(rs->route[i].sign);
         connector_free(rs->route[i].connector);
-        free(rs->route[i].key);
+        for (size_t k = 0; k < rs->route[i].keys; k++) {
+            secret_free(rs->route[i].key[k]);
+        }
+        free((void *)rs->route[i].key);
     }
     free(rs->route);
     conf_free(rs->file);
@@ -172,20 +175,17 @@ void routes_release(struct routes *rs)
 
 /* --- connectors and keys ------------------------------------------------ */
 
-static int add_secret(struct sign *s, const char *ref, struct err *e)
+/* All versions that hold: during a rotation there are two. */
+static int add_secret(struct sign *s, const struct secret *k, struct err *e)
 {
-    struct buf secret;
-
-    buf_init(&secret);
-    int rc = secret_read(ref, &secret, e);
-    if (rc == 0) {
-        rc = sign_add_key(s, buf_slice(&secret), e);
-        if (rc < 0) {
-            (void)err_wrap(e, "%s", ref);
+    for (size_t i = 0; i < secret_versions(k); i++) {
+        uint64_t until_ms;
+        const struct slice text = secret_version(k, i, &until_ms);
+        if (sign_add_key(s, text, until_ms, e) < 0) {
+            return err_wrap(e, "%s", secret_ref(k));
         }
     }
-    secret_release(&secret);
-    return rc;
+    return 0;
 }
 
 static struct sign *make_sign(const struct route *r, struct err *e)
@@ -193,7 +193,7 @@ static struct sign *make_sign(const struct route *r, struct err *e)
     struct sign *s = sign_new(&r->connector->sign, e);
 
     for (size_t i = 0; s != NULL && i < r->keys; i++) {
-        if (add_secret(s, r->key[i], e) < 0) {
+        if (secret_load(r->key[i], e) < 0 || add_secret(s, r->key[i], e) < 0) {
             sign_free(s);
             return NULL;
         }
@@ -248,14 +248,16 @@ int routes_open(struct routes *rs, struct err *e)
     return 0;
 }
 
-static bool can_renew(const struct route *r)
+static int renew(struct route *r, struct err *e)
 {
-    for (size_t i = 0; i < r->keys; i++) {
-        if (strncmp(r->key[i], "fd:", 3) == 0) {
-            return false;
-        }
+    struct sign *s = make_sign(r, e);
+
+    if (s == NULL) {
+        return -1;
     }
-    return r->sign != NULL;
+    sign_free(r->sign);
+    r->sign = s;
+    return 0;
 }
 
 int routes_renew(struct routes *rs, struct err *e)
@@ -263,17 +265,32 @@ int routes_renew(struct routes *rs, struct err *e)
     int rc = 0;
 
     for (size_t i = 0; i < rs->n; i++) {
-        struct route *r = &rs->route[i];
-        if (!can_renew(r)) {
-            continue;
-        }
-        struct sign *s = make_sign(r, e);
-        if (s == NULL) {
+        if (rs->route[i].sign != NULL && renew(&rs->route[i], e) < 0) {
             rc = -1;
-            continue;
         }
-        sign_free(r->sign);
-        r->sign = s;
+    }
+    return rc;
+}
+
+static bool is_stale(const struct route *r)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < r->keys; i++) {
+        any |= secret_is_stale(r->key[i]);
+    }
+    return any;
+}
+
+int routes_refresh(struct routes *rs, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < rs->n; i++) {
+        struct route *r = &rs->route[i];
+        if (r->sign != NULL && is_stale(r) && renew(r, e) < 0) {
+            rc = -1;
+        }
     }
     return rc;
 }

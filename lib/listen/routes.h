@@ -11,13 +11,14 @@
 struct conf_file;
 struct connector;
 struct err;
+struct secret;
 
 struct route {
     const char *path; /* NULL: every path */
     const char *connector_name;
     const char *source; /* instead of the connector's; or NULL */
     const char *topic;  /* or NULL */
-    const char **key;   /* references */
+    struct secret **key;
     size_t keys;
     bool is_open; /* unsigned requests of a connector that signs are taken */
     struct connector *connector; /* or NULL */
@@ -48,6 +49,10 @@ int routes_open(struct routes *, struct err *);
 /* Reads the keys again; on an error the old ones stay. Keys that came through
  * a descriptor stay as they are. */
 int routes_renew(struct routes *, struct err *);
+
+/* The same for those whose entry in the vault has changed; ask it before each
+ * request, it looks at most once a second. */
+int routes_refresh(struct routes *, struct err *);
 
 /* NULL: nobody takes this path. */
 const struct route *routes_find(const struct routes *, struct slice path);

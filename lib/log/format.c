@@ -1,7 +1,7 @@
 #include "log/format.h"
 
 #include "base/crc.h"
-#include "log/little.h"
+#include "base/little.h"
 
 /* Places in a batch's head. */
 enum {

@@ -12,8 +12,8 @@
 #include "base/crc.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/little.h"
 #include "base/mem.h"
-#include "log/little.h"
 
 enum {
     SEQ = 8,

@@ -11,8 +11,8 @@
 #include "base/crc.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/little.h"
 #include "base/mem.h"
-#include "log/little.h"
 
 enum { HEAD = 40, STEP = 65536, FILE_MAX = 1 << 28 };
 

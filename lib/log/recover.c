@@ -26,9 +26,9 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/little.h"
 #include "base/mem.h"
 #include "base/msg.h"
-#include "log/little.h"
 #include "log/shared.h"
 
 struct survey {

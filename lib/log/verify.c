@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/little.h"
 #include "base/mem.h"
-#include "log/little.h"
 #include "log/shared.h"
 
 struct verify {

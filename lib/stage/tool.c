@@ -30,7 +30,9 @@ int tool_begin(const struct tool *t, int argc, char **argv, struct err *e)
         return -1;
     }
     const int first = opt_parse(&usage, argc, argv, e);
-    msg_set_level(quiet ? MSG_QUIET : verbose > 0 ? MSG_VERBOSE : MSG_NORMAL);
+    if (quiet || verbose > 0) { /* said in one of several passes, it holds */
+        msg_set_level(quiet ? MSG_QUIET : MSG_VERBOSE);
+    }
     if (first >= 0 && help) {
         opt_help(&usage);
         return 0;

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "stage/stage.h"
+#include "supervise/hand.h"
 #include "supervise/process.h"
 #include "supervise/program.h"
 #include "supervise/words.h"
@@ -74,6 +75,9 @@ void segment_release(struct segment *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         free(s->stage[i].path);
+        if (s->stage[i].vault_fd > 0) {
+            (void)close(s->stage[i].vault_fd);
+        }
     }
     free(s->stage);
     free(s->end);
@@ -140,6 +144,9 @@ _Noreturn static void become(const struct segment_stage *st,
     take_end(ends[0], STDIN_FILENO);
     take_end(ends[1], STDOUT_FILENO);
     set_environment(c, parent, source);
+    if (c->hands) {
+        hand_over(st->vault_fd);
+    }
     (void)signal(SIGPIPE, SIG_DFL);
     if (!source) {
         (void)signal(SIGINT, SIG_IGN); /* Ctrl-C is for the source */

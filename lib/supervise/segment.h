@@ -1,7 +1,8 @@
 /* The processes of one segment: started in a row with pipes between them, in
  * our process group, each by its argument vector, never by a shell.
  *
- * A stage gets its two ends and what we inherited, nothing else. It dies with
+ * A stage gets its two ends, its keys (hand.h) and what we inherited, nothing
+ * else. It dies with
  * us (SIGKILL, so that a segment never runs twice when we are started again).
  * Whatever a stage leaves behind, a grandchild that holds the pipe open, say,
  * becomes our child (PR_SET_CHILD_SUBREAPER) and ends with the segment. */
@@ -25,6 +26,7 @@ struct segment_stage {
     bool ours;        /* a dpp program: it says READY=1 */
     pid_t pid;        /* 0: not running */
     pid_t last;       /* of the process that runs, or ran last */
+    int vault_fd;     /* keys of its entries (hand.h); 0: none */
     ino_t out;        /* of the pipe to the next one */
     bool ready;
     bool forced; /* signalled by segment_force() */
@@ -36,6 +38,7 @@ struct segment {
     struct outcome_end *end; /* of each stage, once it has ended */
     size_t n;
     size_t alive;
+    bool hands; /* a stage has a vault_fd */
     unsigned ended;
     pid_t *guest; /* children that we had before: not ours to end */
     size_t guests;
@@ -46,6 +49,7 @@ struct segment_conf {
     int in;  /* of the first: -1 as we have it */
     int out; /* of the last */
     const sigset_t *mask;
+    bool hands;          /* keys: no stage has those that we were handed */
     const char *notify;  /* $NOTIFY_SOCKET, or NULL */
     const char *caution; /* $DPP_CAUTION of the first, or NULL */
 };

@@ -42,6 +42,7 @@
 #include "base/msg.h"
 #include "stage/notify.h"
 #include "stage/stage.h"
+#include "supervise/hand.h"
 #include "supervise/process.h"
 #include "supervise/supervisor.h"
 #include "supervise/words.h"
@@ -72,6 +73,7 @@ static void start(struct supervisor *s)
         .in = -1,
         .out = -1,
         .mask = &s->mask,
+        .hands = s->segment.hands,
         .notify = s->news.address,
         .caution = poison_next(&s->poison, &s->caution),
     };
@@ -280,7 +282,8 @@ static void read_watchdog(struct supervisor *s)
 
 static int begin(struct supervisor *s, const struct words *w, struct err *e)
 {
-    if (segment_init(&s->segment, w, e) < 0) {
+    if (segment_init(&s->segment, w, e) < 0 ||
+        hand_prepare(&s->segment, e) < 0) {
         return -1;
     }
     s->ours = mem_new(w->n * sizeof *s->ours);

@@ -18,7 +18,7 @@
 /* Of those where -k has no other use. */
 #define TOPIC_SECRET_OPTION(conf)                                              \
     {'k', "key", "REF",                                                        \
-     "the broker's password: file:PATH, cred:NAME, fd:N",                      \
+     "the broker's password: vault:NAME, file:PATH, cred:NAME, fd:N",          \
      OPT_STRING, &(conf).secret, 0, 0}
 
 /* Of those that write the events of a pipe. */

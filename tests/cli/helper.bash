@@ -19,7 +19,8 @@ bats_require_minimum_version 1.5.0
 common_setup() {
     T=$BATS_TEST_TMPDIR
     export XDG_STATE_HOME=$T/state
-    unset STATE_DIRECTORY DPP_BROKER
+    export XDG_DATA_HOME=$T/data XDG_CONFIG_HOME=$T/config
+    unset STATE_DIRECTORY DPP_BROKER CREDENTIALS_DIRECTORY DPP_VAULT_FD
     SPACE=${DPP_TEST_RUN:-$$}
     SPACE=dpptest.${SPACE:0:12}.$BATS_TEST_NUMBER
     mkdir -p "$T/run" "$T/state"

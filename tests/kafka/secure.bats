@@ -87,6 +87,18 @@ values() {
     has "$(cat out)" t
 }
 
+@test "the password is an entry of the vault, or one field of it" {
+    login alice alice-secret
+    dpp-vault init
+    echo '{"user":"alice","password":"alice-secret","mechanism":"PLAIN"}' |
+        dpp-vault put broker --kind sasl
+    one_event |
+        dpp-produce -b "$(there sasl_ssl)" -X @login -k vault:broker -t t
+    dpp-run dpp-consume -b "$(there sasl_ssl)" -X @login \
+        -X sasl.password=vault:broker.password -t t -e ! cat >out
+    json @out '.id == "1"'
+}
+
 @test "a client certificate is enough where the brokers ask for one" {
     one_event | dpp-produce -b "$(there ssl)" $(certificate client) -t t
     dpp-consume -b "$(there ssl)" $(certificate client) -t t -e >out

@@ -79,7 +79,7 @@ static bool run(const struct connector *c, const struct connector_example *x)
 
     message(&m, room, x);
     if ((x->now != NULL && time_parse(x->now, &now, &e) < 0) || s == NULL ||
-        sign_add_key(s, slice_of(x->secret), &e) < 0) {
+        sign_add_key(s, slice_of(x->secret), 0, &e) < 0) {
         printf("# %s\n", e.text);
         sign_free(s);
         return false;

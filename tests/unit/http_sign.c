@@ -85,7 +85,7 @@ static struct sign *make(const struct sign_scheme *scheme, const char *secret)
     struct err e;
     struct sign *s = sign_new(scheme, &e);
 
-    if (s == NULL || sign_add_key(s, slice_of(secret), &e) < 0) {
+    if (s == NULL || sign_add_key(s, slice_of(secret), 0, &e) < 0) {
         printf("# %s\n", e.text);
         exit(1);
     }
@@ -167,7 +167,7 @@ static void rotation(void)
     says(s, "the old secret alone is refused by the new one",
          HUB({"X-Hub-Signature-256", "sha256=" GITHUB_MAC}),
          "no key made this signature (1 key, 1 signature)");
-    unit_check(sign_add_key(s, SLICE(GITHUB_SECRET), &e) == 0,
+    unit_check(sign_add_key(s, SLICE(GITHUB_SECRET), 0, &e) == 0,
                "a second key is taken");
     says(s, "with both, the old one is accepted",
          HUB({"X-Hub-Signature-256", "sha256=" GITHUB_MAC}), "");
@@ -175,7 +175,7 @@ static void rotation(void)
          HUB({"X-Hub-Signature-256", "sha256=" GITHUB_MAC}), "");
     int rc = 0;
     for (int i = 0; i < SIGN_KEYS_MAX && rc == 0; i++) {
-        rc = sign_add_key(s, SLICE("more"), &e);
+        rc = sign_add_key(s, SLICE("more"), 0, &e);
     }
     unit_check(rc < 0 && sign_keys(s) == SIGN_KEYS_MAX,
                "there are at most %d keys", SIGN_KEYS_MAX);
@@ -334,19 +334,19 @@ static void keys(void)
 
     c.key = SIGN_KEY_HEX;
     s = sign_new(&c, &e);
-    unit_check(sign_add_key(s, SLICE("0x00"), &e) < 0 &&
+    unit_check(sign_add_key(s, SLICE("0x00"), 0, &e) < 0 &&
                    strstr(e.text, "no hexadecimal") != NULL &&
                    strstr(e.text, "0x00") == NULL,
                "a secret that is no hexadecimal, and is not repeated");
-    unit_check(sign_add_key(s, SLICE(""), &e) < 0, "an empty secret");
-    unit_check(sign_add_key(s, SLICE("00ff"), &e) == 0, "a hexadecimal one");
+    unit_check(sign_add_key(s, SLICE(""), 0, &e) < 0, "an empty secret");
+    unit_check(sign_add_key(s, SLICE("00ff"), 0, &e) == 0, "a hexadecimal one");
     sign_free(s);
     s = sign_new(&standard, &e);
-    unit_check(sign_add_key(s, SLICE("whsec_"), &e) < 0,
+    unit_check(sign_add_key(s, SLICE("whsec_"), 0, &e) < 0,
                "a secret that is only its prefix");
-    unit_check(sign_add_key(s, SLICE("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &e) ==
-                   0,
-               "a secret without its prefix");
+    unit_check(
+        sign_add_key(s, SLICE("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), 0, &e) == 0,
+        "a secret without its prefix");
     sign_free(s);
 }
 

@@ -1,6 +1,6 @@
 /* Numbers in files: little-endian, at any address. */
-#ifndef LOG_LITTLE_H
-#define LOG_LITTLE_H
+#ifndef BASE_LITTLE_H
+#define BASE_LITTLE_H
 
 #include <endian.h>
 #include <stdint.h>

@@ -1,0 +1,277 @@
+#include "vault/kind.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "vault/tty.h"
+
+static const struct kind kinds[] = {
+    {1, "token", "secret", {{"secret", KIND_TEXT, false}}},
+    {2, "hmac", "secret", {{"secret", KIND_BYTES, false}}},
+    {3,
+     "basic",
+     "user:password",
+     {{"user", KIND_USER, false}, {"password", KIND_TEXT, false}}},
+    {4,
+     "smtp",
+     "password",
+     {{"user", KIND_TEXT, false},
+      {"password", KIND_TEXT, false},
+      {"server", KIND_TEXT, true}}},
+    {5,
+     "sasl",
+     "password",
+     {{"user", KIND_TEXT, false},
+      {"password", KIND_TEXT, false},
+      {"mechanism", KIND_MECHANISM, false}}},
+    {6, "tls-key", "key", {{"key", KIND_PEM, false}}},
+};
+
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+const struct kind *kind_of(uint8_t code)
+{
+    return code >= 1 && code <= KINDS ? &kinds[code - 1] : NULL;
+}
+
+const struct kind *kind_find(const char *name, struct err *e)
+{
+    struct buf all;
+
+    for (size_t i = 0; i < KINDS; i++) {
+        if (strcmp(kinds[i].name, name) == 0) {
+            return &kinds[i];
+        }
+    }
+    buf_init(&all);
+    for (size_t i = 0; i < KINDS; i++) {
+        buf_printf(&all, "%s%s", i > 0 ? ", " : "", kinds[i].name);
+    }
+    (void)err_set(e, STATUS_USAGE, "--kind %.60s: there are %s", name,
+                  buf_cstr(&all));
+    buf_release(&all);
+    return NULL;
+}
+
+int kind_field(const struct kind *k, struct slice name)
+{
+    for (int i = 0; k->field[i].name != NULL; i++) {
+        if (slice_is(name, k->field[i].name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* --- checks ----------------------------------------------------------------
+ */
+
+static bool has_control(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool holds(struct slice s, const char *text)
+{
+    return s.n > 0 && memmem(s.p, s.n, text, strlen(text)) != NULL;
+}
+
+/* What is wrong with it, or NULL. */
+static const char *fault(enum kind_check check, struct slice s)
+{
+    static const char *const mechanisms[] = {"PLAIN", "SCRAM-SHA-256",
+                                             "SCRAM-SHA-512"};
+
+    if (s.n == 0) {
+        return "is empty";
+    }
+    if (s.n > KIND_FIELD_MAX) {
+        return "is larger than 64 KiB";
+    }
+    switch (check) {
+    case KIND_BYTES:
+        return NULL;
+    case KIND_USER:
+        if (holds(s, ":")) {
+            return "has a colon in it";
+        }
+        __attribute__((fallthrough));
+    case KIND_TEXT:
+        return has_control(s) ? "has a line end or a control character in it"
+                              : NULL;
+    case KIND_MECHANISM:
+        for (size_t i = 0; i < sizeof mechanisms / sizeof mechanisms[0]; i++) {
+            if (slice_is(s, mechanisms[i])) {
+                return NULL;
+            }
+        }
+        return "is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512";
+    case KIND_PEM:
+        return memcmp(s.p, "-----BEGIN ", s.n < 11 ? s.n : 11) == 0 &&
+                       holds(s, "PRIVATE KEY-----\n") && holds(s, "-----END ")
+                   ? NULL
+                   : "is no private key in PEM";
+    }
+    return "is of no known form";
+}
+
+static int check(const struct kind *k, const struct safe field[KIND_FIELDS],
+                 struct err *e)
+{
+    for (int i = 0; k->field[i].name != NULL; i++) {
+        const struct kind_field *f = &k->field[i];
+        if (field[i].p == NULL && f->optional) {
+            continue;
+        }
+        if (field[i].p == NULL) {
+            return err_set(e, STATUS_STREAM, "%s: \"%s\" is missing", k->name,
+                           f->name);
+        }
+        const char *why = fault(f->check, safe_slice(&field[i]));
+        if (why != NULL) {
+            return err_set(e, STATUS_STREAM, "%s: \"%s\" %s", k->name, f->name,
+                           why);
+        }
+    }
+    return 0;
+}
+
+/* --- JSON ------------------------------------------------------------------
+ */
+
+/* The tree holds secrets: its memory is wiped when it is given back. */
+static void *wiped_alloc(size_t n)
+{
+    size_t *p = malloc(sizeof(max_align_t) + n);
+
+    if (p == NULL) {
+        return NULL;
+    }
+    *p = n;
+    return (char *)p + sizeof(max_align_t);
+}
+
+static void wiped_free(void *memory)
+{
+    if (memory != NULL) {
+        size_t *p = (void *)((char *)memory - sizeof(max_align_t));
+        safe_wipe(memory, *p);
+        free(p);
+    }
+}
+
+static int take_members(const struct kind *k, json_t *object,
+                        struct safe field[KIND_FIELDS], struct err *e)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(object, name, value)
+    {
+        const int i = kind_field(k, slice_of(name));
+        if (i < 0) {
+            return err_set(e, STATUS_STREAM,
+                           "%s: there is no field \"%.60s\" in it", k->name,
+                           name);
+        }
+        if (!json_is_string(value)) {
+            return err_set(e, STATUS_STREAM, "%s: \"%s\" is not a text",
+                           k->name, name);
+        }
+        safe_copy(&field[i], json_string_value(value),
+                  json_string_length(value));
+    }
+    return 0;
+}
+
+/* jansson's own message would quote what it read. */
+static int read_json(const struct kind *k, struct slice text,
+                     struct safe field[KIND_FIELDS], struct err *e)
+{
+    json_malloc_t old_alloc;
+    json_free_t old_free;
+    json_error_t where;
+    int rc;
+
+    json_get_alloc_funcs(&old_alloc, &old_free);
+    json_set_alloc_funcs(wiped_alloc, wiped_free);
+    json_t *object = json_loadb(
+        text.p, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
+    if (!json_is_object(object)) {
+        rc = err_set(e, STATUS_STREAM,
+                     "%s: give it as a JSON object, {\"%s\":\"...\"}%s",
+                     k->name, k->field[0].name,
+                     object == NULL ? "; this is no JSON" : "");
+    } else {
+        rc = take_members(k, object, field, e);
+    }
+    json_decref(object);
+    json_set_alloc_funcs(old_alloc, old_free);
+    return rc;
+}
+
+/* --- entering --------------------------------------------------------------
+ */
+
+static struct slice without_line_end(struct slice s)
+{
+    s.n -= s.n > 0 && s.p[s.n - 1] == '\n';
+    s.n -= s.n > 0 && s.p[s.n - 1] == '\r';
+    return s;
+}
+
+void kind_forget(struct safe field[KIND_FIELDS])
+{
+    for (int i = 0; i < KIND_FIELDS; i++) {
+        safe_release(&field[i]);
+    }
+}
+
+int kind_read(const struct kind *k, const struct safe *entered,
+              struct safe field[KIND_FIELDS], struct err *e)
+{
+    const struct slice s = without_line_end(safe_slice(entered));
+    int rc = 0;
+
+    memset(field, 0, KIND_FIELDS * sizeof *field);
+    if (k->field[1].name != NULL) {
+        rc = read_json(k, s, field, e);
+    } else {
+        safe_copy(&field[0], s.p, s.n);
+    }
+    if (rc < 0 || check(k, field, e) < 0) {
+        kind_forget(field);
+        return -1;
+    }
+    return 0;
+}
+
+int kind_ask(const struct kind *k, const char *name,
+             struct safe field[KIND_FIELDS], struct err *e)
+{
+    memset(field, 0, KIND_FIELDS * sizeof *field);
+    for (int i = 0; k->field[i].name != NULL; i++) {
+        if (k->field[i].optional) {
+            continue;
+        }
+        char *what = mem_printf("%s of %s", k->field[i].name, name);
+        const int rc = tty_ask(what, false, &field[i], e);
+        free(what);
+        if (rc < 0) {
+            kind_forget(field);
+            return -1;
+        }
+    }
+    if (check(k, field, e) < 0) {
+        kind_forget(field);
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,291 @@
+#include "vault/secret.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/msg.h"
+#include "vault/grant.h"
+#include "vault/ref.h"
+
+enum { LOOK_US = 1000 * 1000, AGAIN_US = 30 * LOOK_US };
+
+struct secret {
+    char *ref;
+    char *path; /* of the vault; NULL: not from there */
+    char entry[FORMAT_NAME_MAX + 1];
+    struct slice field; /* into ref */
+    struct grant grant; /* key.p is NULL: none yet */
+    bool handed;        /* the grant was */
+    struct stat seen;   /* the vault's file, as it was read */
+    uint64_t look_us;   /* not before */
+    struct safe value[VALUE_VERSIONS];
+    uint64_t until_ms[VALUE_VERSIONS];
+    size_t versions;
+};
+
+/* --- references ------------------------------------------------------------
+ */
+
+bool secret_entry(const char *ref, char *name)
+{
+    const char *rest = ref_after(ref, "vault:");
+    struct err ignored;
+
+    if (rest == NULL) {
+        return false;
+    }
+    const size_t n = strcspn(rest, ".");
+    const char *field = rest + n + (rest[n] == '.');
+    if (format_name_check((struct slice){rest, n}, &ignored) < 0 ||
+        (rest[n] == '.' &&
+         (*field == '\0' ||
+          field[strspn(field, "abcdefghijklmnopqrstuvwxyz")] != '\0'))) {
+        return false;
+    }
+    memcpy(name, rest, n);
+    name[n] = '\0';
+    return true;
+}
+
+int secret_check(const char *ref, struct err *e)
+{
+    char name[FORMAT_NAME_MAX + 1];
+
+    if (ref_is_good(ref) || secret_entry(ref, name)) {
+        return 0;
+    }
+    /* What stands there may be the secret itself: it is not repeated. */
+    return err_set(e, STATUS_USAGE,
+                   "a secret is given as vault:NAME, file:PATH, cred:NAME or "
+                   "fd:N, never by itself");
+}
+
+struct secret *secret_new(const char *ref)
+{
+    struct secret *s = mem_new(sizeof *s);
+
+    s->ref = mem_strdup(ref);
+    if (secret_entry(s->ref, s->entry)) {
+        const char *dot = strchr(s->ref, '.');
+        s->field = slice_of(dot != NULL ? dot + 1 : "");
+        s->path = vault_path();
+    }
+    return s;
+}
+
+static void forget(struct secret *s)
+{
+    for (size_t i = 0; i < VALUE_VERSIONS; i++) {
+        safe_release(&s->value[i]);
+    }
+    s->versions = 0;
+}
+
+void secret_free(struct secret *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    forget(s);
+    grant_release(&s->grant);
+    free(s->path);
+    free(s->ref);
+    free(s);
+}
+
+/* --- from the vault --------------------------------------------------------
+ */
+
+/* A passphrase is asked for at the start only. */
+static int obtain_key(struct secret *s, struct err *e)
+{
+    const bool first = s->grant.key.p == NULL;
+    struct grant fresh;
+    int rc = first ? grant_handed(&fresh, s->entry, e) : 1;
+
+    s->handed = first ? rc == 0 : s->handed;
+    if (rc == 1) {
+        const struct vault_conf conf = {.path = s->path, .silent = !first};
+        struct vault *v = vault_open(&conf, e);
+        rc = v != NULL ? grant_make(&fresh, v, s->entry, e) : -1;
+        vault_close(v);
+    }
+    if (rc < 0) {
+        return -1;
+    }
+    fresh.counter =
+        s->grant.counter > fresh.counter ? s->grant.counter : fresh.counter;
+    grant_release(&s->grant);
+    s->grant = fresh;
+    return 0;
+}
+
+static int open_entry(struct secret *s, struct value *value, struct err *e)
+{
+    uint64_t expires_ms = 0;
+    char text[CLOCK_TEXT];
+    int rc = -1;
+
+    if (s->grant.key.p != NULL) {
+        rc = grant_open(&s->grant, s->path, value, &expires_ms, e);
+        if (rc < 0 && (s->handed || e->status != STATUS_REFUSED)) {
+            return -1;
+        }
+    }
+    if (rc < 0 && (obtain_key(s, e) < 0 ||
+                   grant_open(&s->grant, s->path, value, &expires_ms, e) < 0)) {
+        return -1;
+    }
+    if (expires_ms > 0 && expires_ms <= clock_wall_ms()) {
+        time_format(expires_ms, text);
+        msg_warn("secret %s: it expired at %s", s->ref, text);
+    }
+    return 0;
+}
+
+/* All versions; an old one that lacks the field is none of them. */
+static int take_value(struct secret *s, const struct value *value,
+                      struct err *e)
+{
+    struct safe fresh[VALUE_VERSIONS] = {0};
+    size_t n = 0;
+
+    while (n < value->versions &&
+           value_pick(value, n, s->field, &fresh[n], e) == 0) {
+        n++;
+    }
+    if (n == 0) {
+        return -1;
+    }
+    forget(s);
+    for (size_t i = 0; i < n; i++) {
+        s->value[i] = fresh[i];
+        s->until_ms[i] = value->version[i].until_ms;
+    }
+    s->versions = n;
+    return 0;
+}
+
+static int load_entry(struct secret *s, struct err *e)
+{
+    struct value value;
+
+    s->look_us = clock_mono_us() + LOOK_US;
+    if (stat(s->path, &s->seen) < 0) {
+        s->seen = (struct stat){0};
+    }
+    int rc = open_entry(s, &value, e);
+    if (rc == 0) {
+        rc = take_value(s, &value, e);
+        value_release(&value);
+    }
+    if (rc == 0) {
+        vault_use(s->path, s->entry);
+    } else {
+        s->seen = (struct stat){0}; /* what is in the way may go */
+        s->look_us = clock_mono_us() + AGAIN_US;
+    }
+    return rc;
+}
+
+/* --- from elsewhere --------------------------------------------------------
+ */
+
+static int load_ref(struct secret *s, struct err *e)
+{
+    struct safe fresh;
+
+    if (ref_after(s->ref, "fd:") != NULL && s->versions > 0) {
+        return 0;
+    }
+    if (ref_read(s->ref, &fresh, e) < 0) {
+        return -1;
+    }
+    size_t n = fresh.n;
+    n -= n > 0 && fresh.p[n - 1] == '\n';
+    n -= n > 0 && fresh.p[n - 1] == '\r';
+    if (n == 0) {
+        safe_release(&fresh);
+        return err_set(e, STATUS_REFUSED, "secret %s: it is empty", s->ref);
+    }
+    safe_cut(&fresh, 0, n);
+    forget(s);
+    s->value[0] = fresh;
+    s->until_ms[0] = 0;
+    s->versions = 1;
+    return 0;
+}
+
+/* --- use -------------------------------------------------------------------
+ */
+
+int secret_load(struct secret *s, struct err *e)
+{
+    if (secret_check(s->ref, e) < 0 || safe_init(false, e) < 0) {
+        return -1;
+    }
+    if (s->path == NULL) {
+        return load_ref(s, e);
+    }
+    return load_entry(s, e) < 0 ? err_wrap(e, "secret %s", s->ref) : 0;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+           a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+bool secret_is_stale(struct secret *s)
+{
+    struct stat st;
+
+    if (s->path == NULL) {
+        return false;
+    }
+    const uint64_t now = clock_mono_us();
+    if (now < s->look_us) {
+        return false;
+    }
+    s->look_us = now + LOOK_US;
+    return stat(s->path, &st) == 0 && !same_file(&st, &s->seen);
+}
+
+struct slice secret_value(const struct secret *s)
+{
+    return safe_slice(&s->value[0]);
+}
+
+size_t secret_versions(const struct secret *s)
+{
+    return s->versions;
+}
+
+struct slice secret_version(const struct secret *s, size_t i,
+                            uint64_t *until_ms)
+{
+    *until_ms = s->until_ms[i];
+    return safe_slice(&s->value[i]);
+}
+
+const char *secret_ref(const struct secret *s)
+{
+    return s->ref;
+}
+
+int secret_read(const char *ref, struct safe *out, struct err *e)
+{
+    struct secret *s = secret_new(ref);
+    const int rc = secret_load(s, e);
+
+    if (rc == 0) {
+        *out = s->value[0];
+        s->value[0] = (struct safe){0};
+    }
+    secret_free(s);
+    return rc;
+}

@@ -1,0 +1,298 @@
+#!/usr/bin/env bats
+# -k vault:NAME: who gets which secret, when it changes, and where it shows.
+# shellcheck disable=SC2154 # the helpers set them
+# shellcheck disable=SC2016 # $ is for the inner shell
+load helper
+load vault
+load listen
+load deliver
+
+setup() {
+    vault_setup
+    DPP_BROKER=$(store)
+    export DPP_BROKER T
+}
+
+teardown() {
+    common_teardown
+}
+
+# signed SECRET: the status of a request that is signed with it.
+signed() {
+    post '{}' -H "X-Hub-Signature-256: sha256=$(printf '{}' |
+        openssl dgst -sha256 -hmac "$1" -r | cut -c-64)"
+}
+signed_is() {
+    [ "$(signed "$1")" = "$2" ]
+}
+
+# shows WORDS: the endpoint has seen them in a header.
+shows() {
+    wait_for grep -qaF -- "$1" bytes
+}
+
+@test "dpp-listen takes old and new while they overlap, then the new, without a restart" {
+    new_vault gh one
+    listen listen -t in -C github -k vault:gh
+    is "$(signed one)" 200
+    is "$(signed two)" 401
+    rotate gh two --overlap 4s
+    wait_for signed_is two 200
+    is "$(signed one)" 200
+    wait_for signed_is one 401
+    is "$(signed two)" 200
+    rotate gh three --overlap 0
+    wait_for signed_is three 200
+    is "$(signed two)" 401
+    stop listen
+    is "$status" 0
+}
+
+@test "in a file of routes a key may be in the vault too" {
+    new_vault gh one
+    printf 'routes:\n- {path: /hook, connector: github, key: "vault:gh"}\n' \
+        >routes.yaml
+    listen listen -t in -c routes.yaml
+    is "$(signed one)" 200
+    is "$(signed two)" 401
+}
+
+@test "an entry that goes away leaves the old secret in use, and says so" {
+    new_vault gh one
+    listen listen -t in -C github -k vault:gh
+    dpp-vault rm gh
+    said() { signed one >/dev/null && grep -q "old keys stay" listen.err; }
+    wait_for said
+    is "$(signed one)" 200
+    has "$(cat listen.err)" "secret vault:gh: "
+}
+
+@test "dpp-deliver sends the new secret with the next request" {
+    new_vault chat one
+    endpoint
+    mkfifo t.in
+    exec 8<>t.in
+    spawn t dpp-deliver -s retry -k vault:chat "$url" 8>&-
+    event 1 '"data":1' >&8
+    shows 'Authorization: Bearer one'
+    rotate chat two
+    n=1
+    both() {
+        event $((n += 1)) '"data":1' >&8
+        grep -qa 'Authorization: Bearer two' bytes
+    }
+    wait_for both
+    exec 8>&-
+    finish t
+    is "$status" 0
+}
+
+@test "an endpoint that refuses the secret is tried at once when it changes" {
+    new_vault chat one
+    endpoint
+    echo 401 >control
+    mkfifo t.in
+    exec 8<>t.in
+    spawn t dpp-deliver -s retry -k vault:chat "$url" 8>&-
+    event 1 '"data":1' >&8
+    wait_for_text t.err "paused (401"
+    rm control
+    n=$SECONDS
+    rotate chat two
+    shows 'Authorization: Bearer two'
+    [ $((SECONDS - n)) -lt 15 ] # the pause is 30 s
+    wait_for has_accepted 1
+    exec 8>&-
+    finish t
+}
+
+@test "a secret from a file is read again when the endpoint refuses the old one" {
+    printf one >key
+    chmod 600 key
+    endpoint
+    mkfifo t.in
+    exec 8<>t.in
+    spawn t dpp-deliver -s retry -k file:key "$url" 8>&-
+    event 1 '"data":1' >&8
+    shows 'Authorization: Bearer one'
+    printf two >key
+    echo 401 >control
+    event 2 '"data":1' >&8
+    wait_for_text t.err "the secret is another one now"
+    rm control
+    n=$SECONDS
+    shows 'Authorization: Bearer two'
+    [ $((SECONDS - n)) -lt 15 ]
+    kill -HUP "$(pid_of t)" # that one may have been refused as well
+    exec 8>&-
+    finish t
+    is "$status" 0
+}
+
+@test "without a vault, an entry or a key the program does not start: 77" {
+    run dpp-deliver -k vault:chat http://127.0.0.1:9/ </dev/null
+    is "$status" 77
+    has "$output" "secret vault:chat: there is no vault"
+    new_vault a one
+    refused 77 "has no entry chat" dpp-topic -b kafka://127.0.0.1:9 \
+        -X sasl.mechanism=PLAIN -k vault:chat list
+    refused 77 'token has no field "user"' dpp-topic -b kafka://127.0.0.1:9 \
+        -k vault:a.user list
+    refused 64 "vault:NAME, file:PATH" dpp-deliver -k vault:a/b \
+        http://127.0.0.1:9/ </dev/null
+    rm "$KEY"
+    refused 77 "vault.key: No such file" dpp-deliver -k vault:a \
+        http://127.0.0.1:9/ </dev/null
+}
+
+@test "an expired secret is used, with a warning" {
+    new_vault
+    put chat one --expires 1ms
+    endpoint
+    event 1 '"data":1' >in
+    run dpp-deliver -s retry -k vault:chat "$url" <in
+    is "$status" 0
+    has "$output" "warning: secret vault:chat: it expired at 20"
+    shows 'Bearer one'
+}
+
+@test "dpp-run hands a stage the entries that its arguments name, and no other" {
+    new_vault a secret-a b secret-b
+    mv "$KEY" key
+    refused 77 "vault.key: No such file" dpp-run cat ! \
+        dpp-deliver -k vault:a http://127.0.0.1:9/
+    mv key "$KEY"
+    endpoint
+    event 1 '"data":1' >in
+    # Each of the two can read the file; the first may open a, and b is named
+    # to the other one only.
+    dpp-run sh -c 'dpp-deliver -q -s r1 -k vault:a "$0"; dpp-deliver -q -s r2 \
+        -k vault:b "$0"; echo $? >status; head -c 11 "$2" >read' \
+        "$url" vault:a "$VAULT" <in ! dpp-deliver -k vault:b "$url" 2>err ||
+        :
+    is "$(cat status)" 77
+    has "$(cat err)" "secret vault:b: this entry was not handed"
+    is "$(cat read)" "dpp-vault 1"
+    shows 'Bearer secret-a'
+    has_not "$(grep -a Bearer bytes)" secret-b
+}
+
+@test "a stage without an entry gets no key, and one named in -X or joined does" {
+    new_vault a one
+    cat >probe <<'END'
+#!/bin/sh
+echo "$1 ${DPP_VAULT_FD:+has}" >>handed
+END
+    chmod +x probe
+    dpp-vault grant a >g
+    DPP_VAULT_FD=9 dpp-run ./probe none ! ./probe x -kvault:a ! \
+        ./probe y sasl.password=vault:a.secret ! ./probe z vault:a/b 9<g
+    is "$(sort handed)" "none 
+x has
+y has
+z "
+}
+
+@test "a grant opens its entry without the vault's key: by descriptor, pipe, credential" {
+    new_vault a secret-a b secret-b
+    dpp-vault grant a >g
+    mkdir creds
+    cp g creds/vault.a
+    /usr/bin/python3 "$ROOT/tests/tools/vaultread" "$VAULT" grant:g >shown
+    is "$(cat shown)" "a token secret=secret-a"
+    dpp-vault grant a >gpipe
+    rm "$KEY"
+    endpoint
+    event 1 '"data":1' >in
+    dpp-deliver -q -s r -k vault:a "$url" <in && false
+    DPP_VAULT_FD=9 dpp-deliver -s r -k vault:a "$url" <in 9<g
+    DPP_VAULT_FD=9 dpp-deliver -s r -k vault:a "$url" <in 9< <(cat gpipe)
+    CREDENTIALS_DIRECTORY=$T/creds dpp-deliver -s r -k vault:a "$url" <in
+    CREDENTIALS_DIRECTORY=$T/creds dpp-run cat in ! \
+        dpp-deliver -s r -k vault:a "$url" 2>err || :
+    is "$(grep -ac 'Bearer secret-a' bytes)" 4
+    refused 77 "was not handed" env DPP_VAULT_FD=9 dpp-deliver -k vault:b \
+        "$url" 9<g <in
+    refused 77 "no grant of dpp-vault" env DPP_VAULT_FD=9 dpp-deliver \
+        -k vault:a "$url" 9<in <in
+    refused 77 "no open descriptor" env DPP_VAULT_FD=9 dpp-deliver \
+        -k vault:a "$url" 9<&- <in
+}
+
+@test "a grant follows rotations, ends with rekey, and refuses an older entry" {
+    new_vault a one
+    cp "$VAULT" old
+    rotate a two
+    dpp-vault grant a >g
+    rotate a three
+    endpoint
+    event 1 '"data":1' >in
+    DPP_VAULT_FD=9 dpp-deliver -s r -k vault:a "$url" <in 9<g
+    shows 'Bearer three'
+    cp "$VAULT" new
+    cat old >"$VAULT"
+    refused 78 "the entry is older than it was" env DPP_VAULT_FD=9 \
+        dpp-deliver -s r -k vault:a "$url" <in 9<g
+    cat new >"$VAULT"
+    dpp-vault rekey
+    refused 77 "the key does not fit" env DPP_VAULT_FD=9 dpp-deliver -s r \
+        -k vault:a "$url" <in 9<g
+}
+
+@test "dpp-run asks once for a passphrase, at the terminal, and its stages do not" {
+    tty 'open it' 'open it' -- dpp-vault init --passphrase
+    tty 'open it' -- sh -c 'printf secret-a | dpp-vault put a'
+    endpoint
+    event 1 '"data":1' >in
+    run tty 'open it' -- dpp-run cat in ! sh -c \
+        'dpp-deliver -q -s r -k vault:a "$0"; echo $? >status' "$url" vault:a
+    is "$(cat status)" 0
+    shows 'Bearer secret-a'
+    run setsid -w dpp-deliver -s r -k vault:a "$url" <in
+    is "$status" 77
+    has "$output" "asked for at a terminal, and there is none"
+}
+
+@test "programs that shall lock their secrets do not start where they cannot" {
+    can_unlock
+    new_vault a one
+    refused 77 "memory cannot be locked" unlocked dpp-deliver -k vault:a \
+        --require-mlock http://127.0.0.1:9/ </dev/null
+    refused 77 "memory cannot be locked" unlocked dpp-listen -k vault:a \
+        -C github -t in -l 127.0.0.1:0 --require-mlock
+    refused 77 "memory cannot be locked" unlocked dpp-run --require-mlock \
+        true vault:a
+    refused 0 "warning: memory cannot be locked" unlocked dpp-run true vault:a
+}
+
+@test "a secret of a running pipeline shows nowhere but at the endpoint" {
+    canary=kanarienvogel-7f3a
+    new_vault chat "$canary" gh "$canary-gh"
+    ulimit -c unlimited 2>/dev/null || :
+    endpoint
+    to=$url
+    topics in
+    listen listen -t in -C github -k vault:gh
+    is "$(signed "$canary-gh")" 200
+    spawn run dpp-run -v dpp-consume -t in -g g ! dpp-transform . ! \
+        dpp-deliver -v -k vault:chat "$to"
+    shows "Bearer $canary"
+    kill -USR1 "$(pid_of run)"
+    n=0
+    for p in $(pid_of listen) $(pid_of run) \
+        $(ps -o pid= --ppid "$(pid_of run)"); do
+        has_not "$(tr '\0' ' ' <"/proc/$p/cmdline")" "$canary"
+        has_not "$(tr '\0' ' ' <"/proc/$p/environ")" "$canary"
+        n=$((n + 1))
+    done
+    is "$n" 5
+    # What holds a secret leaves no core, and lets nobody look in.
+    for p in $(pid_of listen) \
+        $(pgrep -P "$(pid_of run)" dpp-deliver); do
+        has "$(tr -s ' ' <"/proc/$p/limits")" "Max core file size 0 0 "
+    done
+    stop run
+    stop listen
+    run grep -rlaF "$canary" "$T" --include='*' --exclude=bytes
+    is "$output" ""
+}
