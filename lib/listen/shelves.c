@@ -62,7 +62,7 @@ struct shelves {
     struct shelf shelf[TOPICS];
     size_t n;
     bool first_look;  /* at the connections, before any rest */
-    uint64_t full_us; /* when the disk was full last; 0: it is not */
+    uint64_t full_us; /* when there was no room last; 0: there is */
     struct buf line;
 };
 
@@ -180,7 +180,7 @@ static int commit(struct shelves *s, struct shelf *f, struct desk *d,
         f->since_us = clock_mono_us();
         if (s->full_us > 0 && clock_mono_us() - s->full_us > ROOM_US) {
             s->full_us = 0;
-            msg_info("topic %s: the disk has room again", f->topic);
+            msg_info("topic %s: there is room again", f->topic);
         }
         return 0;
     }
@@ -190,9 +190,10 @@ static int commit(struct shelves *s, struct shelf *f, struct desk *d,
         return -1;
     }
     if (s->full_us == 0) {
-        msg_warn("topic %s: the disk is full; answering 503 until there is "
-                 "room",
-                 f->topic);
+        msg_warn("topic %s: %s; answering 503 until there is room", f->topic,
+                 e->text[0] != '\0' ? e->text
+                                    : "the brokers are behind by all that may "
+                                      "be under way");
     }
     s->full_us = clock_mono_us();
     return 0;
