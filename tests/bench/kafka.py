@@ -110,7 +110,7 @@ def through(bench):
     def row(options):
         def way():
             i = next(turn)
-            t = topic(bench, f"out{i}")
+            t = topic(bench, f"through{i}")
             seconds = bench.shell(
                 f"dpp-consume -t long -g g{i} -e | dpp-transform ."
                 f" | dpp-produce {options} -t {t}")
