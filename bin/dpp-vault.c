@@ -13,6 +13,7 @@
 #include "vault/bundle.h"
 #include "vault/grant.h"
 #include "vault/ref.h"
+#include "vault/unlock.h"
 #include "vault/vault.h"
 
 enum {
@@ -120,6 +121,11 @@ static int verb_init(struct call *c)
     }
     if (rc == 0) {
         rc = vault_create(o->path, &key, c->e);
+    }
+    if (rc == 0 && key.is_default) {
+        char *path = unlock_path();
+        msg_info("the key is in %s: keep a copy elsewhere", path);
+        free(path);
     }
     vault_key_release(&key);
     return rc;
@@ -282,10 +288,7 @@ static const char *day(uint64_t ms, const char *none, char out[CLOCK_TEXT])
 
 static int verb_list(struct call *c)
 {
-    char created[CLOCK_TEXT];
-    char rotated[CLOCK_TEXT];
-    char expires[CLOCK_TEXT];
-    char used[CLOCK_TEXT];
+    char text[4][CLOCK_TEXT];
 
     if (open_vault(c, false) < 0) {
         return -1;
@@ -302,10 +305,10 @@ static int verb_list(struct call *c)
         const struct kind *k = kind_of(en->kind);
         (void)printf(
             "%-24s %-8s %-20s %-20s %-20s %s\n", en->name,
-            k != NULL ? k->name : "?", day(en->created, "-", created),
-            day(en->rotated, "never", rotated),
-            day(en->expires, "never", expires),
-            day(vault_used(vault_name(c->vault), en->name), "never", used));
+            k != NULL ? k->name : "?", day(en->created, "-", text[0]),
+            day(en->rotated, "never", text[1]),
+            day(en->expires, "never", text[2]),
+            day(vault_used(vault_name(c->vault), en->name), "never", text[3]));
     }
     return 0;
 }
@@ -424,10 +427,7 @@ static int run(const struct options *o, char *const *word, int n, struct err *e)
             return -1;
         }
     }
-    int rc = safe_init(o->must_lock, e);
-    if (rc == 0) {
-        rc = verb->run(&c);
-    }
+    const int rc = safe_init(o->must_lock, e) < 0 ? -1 : verb->run(&c);
     vault_close(c.vault);
     return rc;
 }

@@ -22,7 +22,9 @@ teardown() {
 }
 
 @test "init makes a key and a vault that only the user can read, and no second one" {
-    new_vault
+    run dpp-vault init
+    is "$status" 0
+    has "$output" "the key is in $KEY: keep a copy"
     is "$(stat -c %a "$VAULT" "$KEY" "$VAULT.lock" | xargs)" "600 600 600"
     is "$(stat -c %s "$KEY")" 32
     [ ! -e "$KEY.new" ]
