@@ -48,6 +48,8 @@ struct kafka_reader *kafka_reader_open(const struct kafka_client *client,
     rand_hex(alone + 4); /* the library wants a name even for nobody */
     const struct kafka_setting extra[] = {
         {"group.id", conf->group != NULL ? conf->group : alone},
+        /* an end is known by an answer without records */
+        {conf->stop_at_end ? "fetch.wait.max.ms" : NULL, "10"},
         {NULL, NULL},
     };
     *unknown = NULL;
