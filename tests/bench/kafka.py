@@ -101,7 +101,7 @@ def consume(bench, at):
 
 
 def through(bench):
-    """Seconds of work: a claim costs some 200 ms at a group's first start."""
+    """Seconds of work: starting exactly once costs some 150 ms."""
     turn = iter(range(1000))
     t = topic(bench, "long")
     bench.shell(f"cat {'events ' * LONG}"
