@@ -349,6 +349,15 @@ static void add(rd_kafka_topic_partition_list_t *list,
     buf_release(&text);
 }
 
+/* A record that was refused meanwhile is a wrong state to the library, and the
+ * reason when it is asked again. */
+static bool is_asked_again(const rd_kafka_error_t *error, int *states)
+{
+    return rd_kafka_error_is_retriable(error) ||
+           (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE &&
+            ++*states == 1);
+}
+
 /* All keys from i on that are of its group. */
 static int send_group(struct kafka_claims *cs, size_t i, rd_kafka_t *rk,
                       const char *owner, bool all, rd_kafka_error_t **error)
@@ -366,12 +375,13 @@ static int send_group(struct kafka_claims *cs, size_t i, rd_kafka_t *rk,
     if (list->cnt > 0) {
         rd_kafka_consumer_group_metadata_t *m =
             rd_kafka_consumer_group_metadata_new(group);
+        int states = 0;
         do {
             if (*error != NULL) {
                 rd_kafka_error_destroy(*error);
             }
             *error = rd_kafka_send_offsets_to_transaction(rk, list, m, SEND_MS);
-        } while (*error != NULL && rd_kafka_error_is_retriable(*error));
+        } while (*error != NULL && is_asked_again(*error, &states));
         rd_kafka_consumer_group_metadata_destroy(m);
     }
     rd_kafka_topic_partition_list_destroy(list);
