@@ -288,3 +288,14 @@ END
     refused 64 "a value comes through standard input" dpp-vault put a hush
     has_not "$output" hush
 }
+
+@test "credentials without an entry, or without systemd-creds, prints nothing" {
+    new_vault a one
+    refused 64 "takes the names of entries" dpp-vault credentials
+    refused 77 "has no entry b" dpp-vault credentials b
+    refused 77 'no field "user"' dpp-vault credentials a.user
+    run env PATH="$T" "$(command -v dpp-vault)" credentials a
+    is "$status" 71
+    is "$output" "dpp-vault: error: a: systemd-creds: there is no such program \
+in \$PATH; it comes with systemd 250 and later"
+}
