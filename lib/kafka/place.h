@@ -1,5 +1,5 @@
-/* Places in a partition, asked of the brokers. Both wait, ten seconds at most:
- * 69 no broker, 77 refused, 75. */
+/* Places in a partition, asked of its leader. Both wait, 15 s for an answer at
+ * most: 69 no broker leads it, or the one that does is out of reach; 77, 75. */
 #ifndef KAFKA_PLACE_H
 #define KAFKA_PLACE_H
 

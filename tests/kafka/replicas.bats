@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Three brokers of which some are away, cut off, or no longer lead.
-# shellcheck disable=SC2016,SC2154 # eval; the helper sets them
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # eval; tests are subshells
 load ../cli/helper
 load kafka
 load crowd
@@ -172,4 +172,58 @@ leads() {
     has "$(cat produce.err)" "acknowledges again"
     DPP_BROKER=kafka://$(brokers)/$SPACE
     once_each 1000
+}
+
+# asked ROUND: programs that have to know where "out" begins or ends
+asked() {
+    spawn "ends$1" dpp-consume -t out -r -e
+    spawn "joins$1" dpp-consume -t out -g g -e --no-receipts
+    spawn "time$1" dpp-consume -t out -r -o 2026-11-01T00:00Z
+    spawn "lag$1" dpp-topic show out
+}
+# names BROKER ROUND: they say that it does not answer, and end with 69
+names() {
+    local name
+    for name in ends joins time lag; do
+        LIMIT=60 finish "$name$2"
+        cat "$name$2.err"
+        is "$status" 69
+        is "$(grep -vc "means at most once" "$name$2.err")" 1
+        has "$(cat "$name$2.err")" "$SPACE.out/0: broker $1 (127.0.0.1:"
+        has "$(cat "$name$2.err")" "does not answer"
+    done
+}
+
+@test "where a partition ends is asked of a leader that is out of reach: 69, and one line that names both" {
+    local one
+    dpp-topic create -p 1 --replicas 1 out
+    events 1 10 | dpp-produce -t out
+    one=$(held out .leader)
+    DPP_BROKER=kafka://$(brokers proxy)/$SPACE
+    proxy_start
+    proxy on "$one" refuse
+    asked 1
+    names "$one" 1
+    proxy on "$one" accept
+    proxy on "$one" block both
+    asked 2
+    names "$one" 2
+    proxy pass
+    is "$(dpp-consume -t out -r -e)" "$(seq 10)"
+}
+
+@test "no broker leads the partition: 69, and the line says so" {
+    local one
+    dpp-topic create -p 1 --replicas 1 out
+    events 1 10 | dpp-produce -t out
+    one=$(held out .leader)
+    broker kill "$one"
+    run --separate-stderr timeout 60 dpp-consume -t out -r -e
+    echo "$stderr"
+    is "$status" 69
+    is "${#stderr_lines[@]}" 1
+    has "$stderr" "$SPACE.out/0: no broker leads it"
+    broker restart "$one"
+    broker ready
+    LIMIT=30 wait_for eval '[ "$(dpp-consume -t out -r -e | wc -l)" = 10 ]'
 }
