@@ -1,18 +1,15 @@
 #include "kafka/admin.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "kafka/handle.h"
 #include "kafka/offsets.h"
 #include "kafka/place.h"
-
-enum { LOOK_MS = 10, SPREAD_US = 10 * 1000 * 1000 };
+#include "kafka/spread.h"
 
 struct kafka_admin {
     struct kafka_handle h;
@@ -222,27 +219,6 @@ static int judge(const rd_kafka_topic_result_t *result, const char *topic,
                          rd_kafka_topic_result_error_string(result));
 }
 
-/* The brokers answer before all of them know: whoever comes next should find
- * what was made, and not what was removed. */
-static int await_topic(struct kafka_admin *a, const char *topic, bool there,
-                       struct err *e)
-{
-    const uint64_t until = clock_mono_us() + SPREAD_US;
-    uint32_t partitions;
-
-    do {
-        if (kafka_handle_partitions(&a->h, topic, &partitions, KAFKA_START_MS,
-                                    e) < 0) {
-            return -1;
-        }
-        if ((partitions > 0) == there) {
-            return 0;
-        }
-        (void)poll(NULL, 0, LOOK_MS);
-    } while (clock_mono_us() < until);
-    return 0;
-}
-
 /* The end of a question that makes a topic, or removes one. */
 static int conclude(struct kafka_admin *a, struct question *q,
                     const char *topic, bool there, struct err *e)
@@ -262,7 +238,7 @@ static int conclude(struct kafka_admin *a, struct question *q,
         rc = judge(result[0], topic, e);
     }
     question_release(q);
-    return rc == 0 ? await_topic(a, topic, there, e) : -1;
+    return rc == 0 ? kafka_spread_await(&a->h, topic, there, e) : -1;
 }
 
 int kafka_admin_create(struct kafka_admin *a, const char *topic,

@@ -227,3 +227,25 @@ names() {
     broker ready
     LIMIT=30 wait_for eval '[ "$(dpp-consume -t out -r -e | wc -l)" = 10 ]'
 }
+
+# known TOPIC N: N brokers know it
+known() {
+    local address n=0
+    for address in $(brokers | tr , ' '); do
+        if kcat -b "$address" -L -J | jq -e --arg t "$SPACE.$1" \
+            'any(.topics[]; .topic == $t)' >/dev/null; then
+            n=$((n + 1))
+        fi
+    done
+    is "$n" "$2"
+}
+
+@test "what is made is known to all brokers, and what is removed to none" {
+    local i
+    for i in 1 2 3 4 5 6 7 8; do
+        dpp-topic create -p 9 "new$i"
+        known "new$i" 3
+        dpp-topic rm "new$i"
+        known "new$i" 0
+    done
+}
