@@ -78,14 +78,13 @@ static int run(const struct keep_options *o, char *const *word, size_t n,
 
 int main(int argc, char **argv)
 {
-    static struct keep_options o = {.overlap_ms = DAY_MS};
+    static struct keep_options o = {.overlap_ms = VALUE_USUAL};
     static const struct opt options[] = {
         {'s', "store", "PATH", "the vault", OPT_STRING, &o.path, 0, 0},
         {'k', "key", "REF", "its key: file:PATH (mode 600), cred:NAME, fd:N",
          OPT_STRING, &o.key, 0, 0},
-        {0, "kind", "KIND",
-         "put: token, hmac, basic, smtp, sasl, tls-key (token)", OPT_STRING,
-         &o.kind, 0, 0},
+        {0, "kind", "KIND", "put: token, hmac, basic, smtp, sasl, tls-key, key",
+         OPT_STRING, &o.kind, 0, 0},
         {0, "expires", "WHEN", "put, rotate: a time, or how long from now",
          OPT_STRING, &o.expires, 0, 0},
         {0, "overlap", "DUR", "rotate: how long the old value holds (24h)",

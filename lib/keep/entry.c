@@ -105,7 +105,7 @@ static int get_value(struct keep_call *c, struct value *value)
 int keep_rotate(struct keep_call *c)
 {
     struct safe field[KIND_FIELDS];
-    struct value value;
+    struct value value = {0};
     uint64_t expires = 0; /* the old value's is not the new one's */
 
     if (read_expiry(c->o->expires, &expires, c->e) < 0 ||
@@ -121,14 +121,13 @@ int keep_rotate(struct keep_call *c)
     if (rc == 0 && value.kind != k) {
         rc = err_set(c->e, STATUS_RETRY, "%s became another kind just now",
                      c->name[0]);
-        value_release(&value);
     }
-    if (rc < 0) {
+    if (rc < 0 || value_renew(&value, field, c->o->overlap_ms, clock_wall_ms(),
+                              c->e) < 0) {
         kind_forget(field);
+        value_release(&value);
         return -1;
     }
-    value_rotate(&value, field,
-                 c->o->overlap_ms > 0 ? clock_wall_ms() + c->o->overlap_ms : 0);
     vault_set(c->vault, c->name[0], &value, expires);
     value_release(&value);
     return vault_commit(c->vault, c->e);

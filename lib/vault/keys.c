@@ -86,6 +86,12 @@ void keys_entry(const struct safe *vault_key, const unsigned char *id,
     derive(vault_key, "dpp-vault 1 entry", id, name, out);
 }
 
+void keys_label(const struct safe *key, const char *label, struct safe *out)
+{
+    safe_new(out, KEYS_BYTES);
+    keys_mac(key, (struct slice){label, strlen(label) + 1}, out->p);
+}
+
 void keys_mac(const struct safe *key, struct slice s, unsigned char *mac)
 {
     (void)crypto_generichash(mac, KEYS_MAC, (const unsigned char *)s.p, s.n,
@@ -116,4 +122,23 @@ bool keys_open(const struct safe *key, struct slice ad,
         return false;
     }
     return true;
+}
+
+void keys_seal_here(const struct safe *key, struct slice ad,
+                    const unsigned char *nonce, char *p, size_t n)
+{
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(
+        (unsigned char *)p, NULL, (const unsigned char *)p, n,
+        (const unsigned char *)ad.p, ad.n, NULL, nonce, key->p);
+}
+
+bool keys_open_into(const struct safe *key, struct slice ad, const char *nonce,
+                    struct slice sealed, char *out)
+{
+    return sealed.n >= KEYS_TAG &&
+           crypto_aead_xchacha20poly1305_ietf_decrypt(
+               (unsigned char *)out, NULL, NULL,
+               (const unsigned char *)sealed.p, sealed.n,
+               (const unsigned char *)ad.p, ad.n, (const unsigned char *)nonce,
+               key->p) == 0;
 }

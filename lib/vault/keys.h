@@ -56,10 +56,21 @@ void keys_mac(const struct safe *key, struct slice, unsigned char *mac);
 
 /* XChaCha20-Poly1305: n bytes become n + KEYS_TAG, the nonce is a fresh one;
  * and back: false if anything is not as it was, nothing is written then. */
+/* Another key out of this one, and what it is for. */
+void keys_label(const struct safe *key, const char *label, struct safe *out);
+
 void keys_seal(const struct safe *key, struct slice ad, struct slice plain,
                unsigned char *nonce, unsigned char *out);
 bool keys_open(const struct safe *key, struct slice ad,
                const unsigned char *nonce, struct slice sealed,
                struct safe *out);
+
+/* The same for what is no secret of ours: in place, n bytes and KEYS_TAG more
+ * behind them, under a nonce that was never used with this key; and back, to
+ * sealed.n - KEYS_TAG bytes elsewhere. */
+void keys_seal_here(const struct safe *key, struct slice ad,
+                    const unsigned char *nonce, char *p, size_t n);
+bool keys_open_into(const struct safe *key, struct slice ad, const char *nonce,
+                    struct slice sealed, char *out);
 
 #endif

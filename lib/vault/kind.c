@@ -5,6 +5,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/rand.h"
+#include "vault/keys.h"
 #include "vault/tty.h"
 
 static const struct kind kinds[] = {
@@ -27,13 +29,19 @@ static const struct kind kinds[] = {
       {"password", KIND_TEXT, false},
       {"mechanism", KIND_MECHANISM, false}}},
     {6, "tls-key", "key", {{"key", KIND_PEM, false}}},
+    {8, "key", "secret", {{"secret", KIND_KEY, false}}},
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 const struct kind *kind_of(uint8_t code)
 {
-    return code >= 1 && code <= KINDS ? &kinds[code - 1] : NULL;
+    for (size_t i = 0; i < KINDS; i++) {
+        if (kinds[i].code == code) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
 }
 
 const struct kind *kind_find(const char *name, struct err *e)
@@ -53,6 +61,11 @@ const struct kind *kind_find(const char *name, struct err *e)
                   buf_cstr(&all));
     buf_release(&all);
     return NULL;
+}
+
+bool kind_keeps(const struct kind *k)
+{
+    return k->field[0].check == KIND_KEY;
 }
 
 int kind_field(const struct kind *k, struct slice name)
@@ -118,6 +131,10 @@ static const char *fault(enum kind_check check, struct slice s)
                        holds(s, "PRIVATE KEY-----\n") && holds(s, "-----END ")
                    ? NULL
                    : "is no private key in PEM";
+    case KIND_KEY:
+        return s.n == KEYS_BYTES ? NULL
+                                 : "is neither 32 bytes nor 64 hex digits nor "
+                                   "the word random";
     }
     return "is of no known form";
 }
@@ -234,6 +251,42 @@ void kind_forget(struct safe field[KIND_FIELDS])
     }
 }
 
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+static bool hex_key(struct slice s, unsigned char out[KEYS_BYTES])
+{
+    bool good = s.n == (size_t)2 * KEYS_BYTES;
+
+    for (size_t i = 0; good && i < KEYS_BYTES; i++) {
+        const int high = hex_digit(s.p[2 * i]);
+        const int low = hex_digit(s.p[2 * i + 1]);
+        good = high >= 0 && low >= 0;
+        out[i] = (unsigned char)(high * 16 + low);
+    }
+    return good;
+}
+
+/* What is none stays as it was entered, for the check to refuse. */
+static void read_key(const struct safe *entered, struct safe *field)
+{
+    const struct slice s = without_line_end(safe_slice(entered));
+
+    safe_new(field, KEYS_BYTES);
+    if (slice_is(s, "random")) {
+        rand_bytes(field->p, field->n);
+    } else if (!hex_key(s, field->p)) {
+        safe_release(field);
+        safe_copy(field, entered->p,
+                  entered->n == KEYS_BYTES ? KEYS_BYTES : s.n);
+    }
+}
+
 int kind_read(const struct kind *k, const struct safe *entered,
               struct safe field[KIND_FIELDS], struct err *e)
 {
@@ -243,6 +296,8 @@ int kind_read(const struct kind *k, const struct safe *entered,
     memset(field, 0, KIND_FIELDS * sizeof *field);
     if (k->field[1].name != NULL) {
         rc = read_json(k, s, field, e);
+    } else if (k->field[0].check == KIND_KEY) {
+        read_key(entered, &field[0]);
     } else {
         safe_copy(&field[0], s.p, s.n);
     }
@@ -267,6 +322,11 @@ int kind_ask(const struct kind *k, const char *name,
         if (rc < 0) {
             kind_forget(field);
             return -1;
+        }
+        if (k->field[i].check == KIND_KEY) {
+            struct safe entered = field[i];
+            read_key(&entered, &field[i]);
+            safe_release(&entered);
         }
     }
     if (check(k, field, e) < 0) {

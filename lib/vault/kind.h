@@ -2,7 +2,8 @@
  * checked, and which of them "vault:NAME" stands for.
  *
  * A kind of one field is entered as that field's bytes, without one line end
- * behind them; the others as a JSON object of texts. */
+ * behind them; the others as a JSON object of texts. A key is 32 bytes as they
+ * are, 64 hex digits, or the word "random", which makes one here. */
 #ifndef VAULT_KIND_H
 #define VAULT_KIND_H
 
@@ -20,6 +21,7 @@ enum kind_check {
     KIND_USER,      /* nor a colon */
     KIND_MECHANISM, /* of SASL */
     KIND_PEM,       /* a private key */
+    KIND_KEY,       /* 32 bytes; a kind of one field only */
 };
 
 struct kind_field {
@@ -40,6 +42,9 @@ const struct kind *kind_of(uint8_t code);
 
 /* 64, with the list of those there are. */
 const struct kind *kind_find(const char *name, struct err *);
+
+/* A key: its old versions hold until somebody ends them. */
+bool kind_keeps(const struct kind *);
 
 /* Which field of the kind has this name, or -1. */
 int kind_field(const struct kind *, struct slice name);

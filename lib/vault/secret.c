@@ -16,13 +16,14 @@ struct secret {
     char *ref;
     char *path; /* of the vault; NULL: not from there */
     char entry[FORMAT_NAME_MAX + 1];
-    struct slice field; /* into ref */
-    struct grant grant; /* key.p is NULL: none yet */
-    bool handed;        /* the grant was */
-    struct stat seen;   /* the vault's file, as it was read */
-    uint64_t look_us;   /* not before */
-    struct safe value[VALUE_VERSIONS];
-    uint64_t until_ms[VALUE_VERSIONS];
+    struct slice field;      /* into ref */
+    struct grant grant;      /* key.p is NULL: none yet */
+    bool handed;             /* the grant was */
+    struct stat seen;        /* the vault's file, as it was read */
+    uint64_t look_us;        /* not before */
+    const struct kind *kind; /* of the entry */
+    struct safe value[VALUE_KEPT];
+    uint64_t until_ms[VALUE_KEPT];
     size_t versions;
 };
 
@@ -78,7 +79,7 @@ struct secret *secret_new(const char *ref)
 
 static void forget(struct secret *s)
 {
-    for (size_t i = 0; i < VALUE_VERSIONS; i++) {
+    for (size_t i = 0; i < s->versions; i++) {
         safe_release(&s->value[i]);
     }
     s->versions = 0;
@@ -150,7 +151,7 @@ static int open_entry(struct secret *s, struct value *value, struct err *e)
 static int take_value(struct secret *s, const struct value *value,
                       struct err *e)
 {
-    struct safe fresh[VALUE_VERSIONS] = {0};
+    struct safe fresh[VALUE_KEPT] = {0};
     size_t n = 0;
 
     while (n < value->versions &&
@@ -166,6 +167,7 @@ static int take_value(struct secret *s, const struct value *value,
         s->until_ms[i] = value->version[i].until_ms;
     }
     s->versions = n;
+    s->kind = value->kind;
     return 0;
 }
 
@@ -240,10 +242,16 @@ static bool same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-bool secret_is_stale(struct secret *s)
+bool secret_has_changed(const struct secret *s)
 {
     struct stat st;
 
+    return s->path != NULL && stat(s->path, &st) == 0 &&
+           !same_file(&st, &s->seen);
+}
+
+bool secret_is_stale(struct secret *s)
+{
     if (s->path == NULL) {
         return false;
     }
@@ -252,7 +260,7 @@ bool secret_is_stale(struct secret *s)
         return false;
     }
     s->look_us = now + LOOK_US;
-    return stat(s->path, &st) == 0 && !same_file(&st, &s->seen);
+    return secret_has_changed(s);
 }
 
 struct slice secret_value(const struct secret *s)
@@ -270,6 +278,11 @@ struct slice secret_version(const struct secret *s, size_t i,
 {
     *until_ms = s->until_ms[i];
     return safe_slice(&s->value[i]);
+}
+
+const struct kind *secret_kind(const struct secret *s)
+{
+    return s->kind;
 }
 
 const char *secret_ref(const struct secret *s)

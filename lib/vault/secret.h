@@ -22,6 +22,7 @@
 #include "vault/safe.h"
 
 struct err;
+struct kind;
 struct secret;
 
 enum { SECRET_MAX = 64 * 1024 };
@@ -54,6 +55,11 @@ struct slice secret_version(const struct secret *, size_t i,
                             uint64_t *until_ms);
 
 const char *secret_ref(const struct secret *);
+
+/* Of an entry of the vault that was read: what kind it is; has its file
+ * changed since, which costs a stat(2)? */
+const struct kind *secret_kind(const struct secret *);
+bool secret_has_changed(const struct secret *);
 
 /* The entry that such a reference names, into name (FORMAT_NAME_MAX + 1
  * bytes); false if it is no reference to the vault. */

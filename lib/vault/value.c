@@ -3,6 +3,8 @@
 #include "base/err.h"
 #include "base/little.h"
 
+enum { DAY_MS = 24 * 3600 * 1000 };
+
 static void release_version(struct value_version *v)
 {
     for (int i = 0; i < KIND_FIELDS; i++) {
@@ -13,7 +15,7 @@ static void release_version(struct value_version *v)
 
 void value_release(struct value *v)
 {
-    for (int i = 0; i < VALUE_VERSIONS; i++) {
+    for (size_t i = 0; i < v->versions; i++) {
         release_version(&v->version[i]);
     }
     *v = (struct value){0};
@@ -140,7 +142,8 @@ int value_unpack(struct value *v, const struct kind *k, const struct safe *in)
 {
     struct slice rest = safe_slice(in);
     const char *n = take(&rest, 1);
-    bool good = n != NULL && *n >= 1 && *n <= VALUE_VERSIONS;
+    bool good = n != NULL && *n >= 1 &&
+                *n <= (kind_keeps(k) ? VALUE_KEPT : VALUE_VERSIONS);
 
     *v = (struct value){.kind = k};
     for (int i = 0; good && i < *n; i++) {
@@ -159,17 +162,56 @@ int value_unpack(struct value *v, const struct kind *k, const struct safe *in)
 void value_rotate(struct value *v, const struct safe field[KIND_FIELDS],
                   uint64_t until_ms)
 {
-    release_version(&v->version[1]);
-    if (v->versions > 0 && until_ms > 0) {
-        v->version[1] = v->version[0];
+    const size_t most = kind_keeps(v->kind) ? VALUE_KEPT : VALUE_VERSIONS;
+    const size_t keep = until_ms > 0 ? most - 1 : 0;
+
+    while (v->versions > keep) {
+        release_version(&v->version[--v->versions]);
+    }
+    memmove(&v->version[1], &v->version[0], v->versions * sizeof v->version[0]);
+    if (v->versions++ > 0) {
         v->version[1].until_ms = until_ms;
-        v->versions = 2;
-    } else {
-        release_version(&v->version[0]);
-        v->versions = 1;
     }
     v->version[0].until_ms = 0;
     memcpy(v->version[0].field, field, sizeof v->version[0].field);
+}
+
+static void drop_ended(struct value *v, uint64_t now_ms)
+{
+    size_t n = 1;
+
+    for (size_t i = 1; i < v->versions; i++) {
+        if (v->version[i].until_ms > now_ms) {
+            v->version[n++] = v->version[i];
+        } else {
+            release_version(&v->version[i]);
+        }
+    }
+    v->versions = n;
+}
+
+int value_renew(struct value *v, const struct safe field[KIND_FIELDS],
+                uint64_t overlap_ms, uint64_t now_ms, struct err *e)
+{
+    uint64_t until_ms = overlap_ms > 0 ? now_ms + overlap_ms : 0;
+
+    if (overlap_ms == VALUE_USUAL) {
+        until_ms = kind_keeps(v->kind) ? VALUE_FOR_EVER : now_ms + DAY_MS;
+    }
+    drop_ended(v, now_ms);
+    if (kind_keeps(v->kind) && until_ms > 0 && v->versions == VALUE_KEPT) {
+        return err_set(e, STATUS_CONFIG,
+                       "there are %d versions already; --overlap ends old ones",
+                       VALUE_KEPT);
+    }
+    /* An overlap that is given ends the versions that had no end, too. */
+    for (size_t i = 1; i < v->versions; i++) {
+        if (v->version[i].until_ms > until_ms) {
+            v->version[i].until_ms = until_ms;
+        }
+    }
+    value_rotate(v, field, until_ms);
+    return 0;
 }
 
 /* "user:password": fields with colons between. */

@@ -1,0 +1,56 @@
+/* Events sealed on their way into a topic and opened on their way out of it, as
+ * a whole or field by field; dpp-seal(7) is the law.
+ *
+ * The stage holds the versions of the keys that its own arguments name, and no
+ * others. What it is not told to seal or open keeps its bytes: a line is put
+ * together from pieces of the one that came, and what comes back is that line,
+ * byte for byte.
+ *
+ * A piece is bound to its event (source, id, subject) and its place in the
+ * data, so nobody can put it elsewhere and have it opened there. An event that
+ * was split on its way (ID#2, ID#3) carries what its first one carried, so an
+ * id is tried without such endings as well.
+ *
+ *     state of the data           --seal KEY           --open KEY
+ *     ------------------------    -----------------    -------------------
+ *     in the clear                sealed               passes
+ *     under KEY                   passes: it was       opened; dead if it
+ *                                 done before          does not open
+ *     under another key           sealed once more     passes
+ *     none (a tombstone)          passes               passes
+ */
+#ifndef SEAL_SEALER_H
+#define SEAL_SEALER_H
+
+#include "base/opt.h"
+#include "record/event.h"
+
+struct err;
+struct sealer;
+
+/* What the options say; borrowed. */
+struct sealer_options {
+    struct opt_list seal; /* vault:NAME or vault:NAME=PATH */
+    struct opt_list open; /* vault:NAME */
+};
+
+enum sealer_outcome {
+    SEALER_PASS, /* the event as it came */
+    SEALER_LINE, /* out is the line, without line end */
+    SEALER_DEAD, /* out is the reason */
+};
+
+/* Looks at the options only. 64. */
+struct sealer *sealer_new(const struct sealer_options *, struct err *);
+void sealer_free(struct sealer *);
+
+/* Takes the keys from the vault. 77, 78. */
+int sealer_start(struct sealer *, struct err *);
+
+/* out is cleared first, and is not what the event stands in. */
+enum sealer_outcome sealer_seal(struct sealer *, const struct event *,
+                                struct buf *out);
+enum sealer_outcome sealer_open(struct sealer *, const struct event *,
+                                struct buf *out);
+
+#endif
