@@ -20,7 +20,6 @@ struct transform_main {
     struct sealer_options sealing;
     struct sealer *sealer; /* NULL: nothing is sealed or opened */
     struct buf out;
-    struct buf opened;
     struct buf sealed;
     struct buf lines;          /* all that one event becomes */
     char *place[SHARE_PLACES]; /* of shared programs */
@@ -189,25 +188,15 @@ static int event(void *ctx, const struct event *ev, struct filter *f,
 {
     struct transform_main *m = ctx;
     struct event inside = *ev;
-    enum sealer_outcome outcome = SEALER_PASS;
-    bool reordered;
 
-    if (m->sealing.open.n > 0) {
-        outcome = sealer_open(m->sealer, ev, &m->opened);
-    }
-    if (outcome == SEALER_LINE &&
-        event_parse(&inside, buf_slice(&m->opened), &reordered, e) < 0) {
-        buf_clear(&m->opened);
-        buf_puts(&m->opened, e->text);
-        outcome = SEALER_DEAD;
-    }
-    if (outcome == SEALER_DEAD) {
-        give_up(f, ev, &m->opened);
+    (void)e;
+    if (m->sealing.open.n > 0 &&
+        sealer_open(m->sealer, ev, &inside, &m->out) == SEALER_DEAD) {
+        give_up(f, ev, &m->out);
     } else {
         work(m, ev, &inside, f);
     }
     buf_shrink(&m->out, KEEP);
-    buf_shrink(&m->opened, KEEP);
     buf_shrink(&m->sealed, KEEP);
     buf_shrink(&m->lines, KEEP);
     return 0;
@@ -234,8 +223,8 @@ int main(int argc, char **argv)
          &m.timeout_ms, 10, 3600000},
         {0, "memory", "SIZE", "memory of the program (512M)", OPT_SIZE,
          &m.memory, 32 << 20, 0},
-        {0, "seal", "KEY", "seal the data under this key, vault:NAME", OPT_LIST,
-         &m.sealing.seal, 0, 0},
+        {0, "seal", "KEY[=PATH]", "seal the data, or this field of it",
+         OPT_LIST, &m.sealing.seal, 0, 0},
         {0, "open", "KEY", "open what is sealed under this key", OPT_LIST,
          &m.sealing.open, 0, 0},
         {0},
@@ -243,7 +232,7 @@ int main(int argc, char **argv)
     const struct stage_program program = {
         .name = "dpp-transform",
         .synopsis = "[--arg NAME TEXT] PROGRAM\n[--arg NAME TEXT] -f FILE\n"
-                    "[--open KEY] [--seal KEY] [PROGRAM]",
+                    "[--open KEY] [--seal KEY[=PATH]] [PROGRAM]",
         .about = "Events in, events out, by a jq program.",
         .options = options,
         .setup = setup,
@@ -254,7 +243,6 @@ int main(int argc, char **argv)
     transform_free(m.transform);
     sealer_free(m.sealer);
     buf_release(&m.out);
-    buf_release(&m.opened);
     buf_release(&m.sealed);
     buf_release(&m.lines);
     free(m.sealing.seal.v);

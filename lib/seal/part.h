@@ -3,6 +3,7 @@
 #define SEAL_PART_H
 
 #include "seal/envelope.h"
+#include "seal/path.h"
 #include "seal/sealer.h"
 #include "vault/ring.h"
 
@@ -10,6 +11,7 @@
 
 struct seal_rule {
     char *ref;
+    struct path path; /* n == 0: the whole data */
     struct ring *ring;
 };
 
@@ -21,9 +23,13 @@ struct sealer {
     struct envelope_place place; /* of the event under way */
     struct buf text;             /* what place points into, if not the line */
     struct buf ad;
-    struct buf sealed; /* the bytes of a piece */
-    struct buf plain;  /* what was in it */
-    struct buf why;    /* an event is dead */
+    struct buf sealed;    /* the bytes of a piece */
+    struct buf plain;     /* what was in it */
+    struct buf body;      /* the data, where the line has it in base 64 */
+    struct buf fields[2]; /* the data with fields sealed or opened */
+    struct buf pointer;   /* to a field */
+    struct buf line[2];   /* an event that was opened, and once more */
+    struct buf why;       /* an event is dead */
 };
 
 /* The event under way. */
@@ -56,10 +62,17 @@ bool seal_is_under(const struct seal_rule *, struct slice bytes);
 /* Text that can stand in a line: JSON, on one line. */
 bool seal_is_line(struct slice json);
 
-/* The whole payload. */
+/* Is the data as a whole a sealed piece? Its bytes are in s->sealed then. */
+bool seal_take_whole(struct sealer *, const struct event *);
+
+/* The whole payload; fields of it. out is empty. */
 enum sealer_outcome seal_whole(struct sealer *, const struct seal_rule *,
                                const struct event *, struct buf *out);
 enum sealer_outcome seal_open_whole(struct sealer *, const struct event *,
                                     struct buf *out);
+enum sealer_outcome seal_fields(struct sealer *, const struct event *,
+                                struct buf *out);
+enum sealer_outcome seal_open_fields(struct sealer *, const struct event *,
+                                     struct buf *out);
 
 #endif

@@ -13,8 +13,33 @@ static int add_rule(struct seal_rule **rules, size_t *n, const char *text,
 {
     *rules = mem_resize(*rules, (*n + 1) * sizeof **rules);
     struct seal_rule *r = &(*rules)[(*n)++];
-    *r = (struct seal_rule){.ref = mem_strdup(text)};
+    const size_t ref = strcspn(text, "=");
+    *r = (struct seal_rule){.ref = mem_strndup(text, ref)};
+    if (text[ref] == '=' && path_parse(&r->path, text + ref + 1, e) < 0) {
+        return -1;
+    }
     return ring_check(r->ref, e);
+}
+
+/* All of it, or fields. */
+static int check_rules(const struct sealer *s, struct err *e)
+{
+    for (size_t i = 0; i < s->seals; i++) {
+        if (s->seal[i].path.n == 0 && s->seals > 1) {
+            return err_set(e, STATUS_USAGE,
+                           "--seal %s seals all of the data: no other --seal "
+                           "can stand beside it",
+                           s->seal[i].ref);
+        }
+    }
+    for (size_t i = 0; i < s->opens; i++) {
+        if (s->open[i].path.text != NULL) {
+            return err_set(e, STATUS_USAGE,
+                           "--open %s finds its fields by itself: leave %s out",
+                           s->open[i].ref, s->open[i].path.text);
+        }
+    }
+    return 0;
 }
 
 struct sealer *sealer_new(const struct sealer_options *o, struct err *e)
@@ -33,6 +58,9 @@ struct sealer *sealer_new(const struct sealer_options *o, struct err *e)
             goto fail;
         }
     }
+    if (check_rules(s, e) < 0) {
+        goto fail;
+    }
     return s;
 fail:
     sealer_free(s);
@@ -43,6 +71,7 @@ static void free_rules(struct seal_rule *rules, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         ring_close(rules[i].ring);
+        path_release(&rules[i].path);
         free(rules[i].ref);
     }
     free(rules);
@@ -59,6 +88,12 @@ void sealer_free(struct sealer *s)
     buf_release(&s->ad);
     buf_release(&s->sealed);
     buf_release(&s->plain);
+    buf_release(&s->body);
+    buf_release(&s->pointer);
+    for (int i = 0; i < 2; i++) {
+        buf_release(&s->fields[i]);
+        buf_release(&s->line[i]);
+    }
     buf_release(&s->why);
     free(s);
 }
@@ -221,6 +256,15 @@ bool seal_is_line(struct slice s)
 /* --- events ----------------------------------------------------------------
  */
 
+static void shrink(struct sealer *s)
+{
+    buf_shrink(&s->sealed, KEEP);
+    buf_shrink(&s->plain, KEEP);
+    buf_shrink(&s->body, KEEP);
+    buf_shrink(&s->fields[0], KEEP);
+    buf_shrink(&s->fields[1], KEEP);
+}
+
 static enum sealer_outcome finish(struct sealer *s, enum sealer_outcome outcome,
                                   struct buf *out)
 {
@@ -228,8 +272,7 @@ static enum sealer_outcome finish(struct sealer *s, enum sealer_outcome outcome,
         buf_clear(out);
         buf_append_slice(out, buf_slice(&s->why));
     }
-    buf_shrink(&s->sealed, KEEP);
-    buf_shrink(&s->plain, KEEP);
+    shrink(s);
     return outcome;
 }
 
@@ -241,16 +284,41 @@ enum sealer_outcome sealer_seal(struct sealer *s, const struct event *ev,
         return SEALER_PASS;
     }
     seal_enter(s, ev);
-    return finish(s, seal_whole(s, &s->seal[0], ev, out), out);
+    return finish(s,
+                  s->seal[0].path.n == 0 ? seal_whole(s, &s->seal[0], ev, out)
+                                         : seal_fields(s, ev, out),
+                  out);
 }
 
+/* What is sealed in what was sealed lies at most this deep. */
+enum { ROUNDS = 16 };
+
 enum sealer_outcome sealer_open(struct sealer *s, const struct event *ev,
-                                struct buf *out)
+                                struct event *inside, struct buf *why)
 {
-    buf_clear(out);
-    if (s->opens == 0) {
-        return SEALER_PASS;
+    enum sealer_outcome outcome = SEALER_PASS;
+    enum sealer_outcome last = SEALER_LINE;
+    bool reordered;
+    struct err e;
+
+    *inside = *ev;
+    buf_clear(why);
+    for (int i = 0; i < ROUNDS && s->opens > 0 && last == SEALER_LINE; i++) {
+        struct buf *line = &s->line[i % 2];
+        buf_clear(line);
+        buf_shrink(line, KEEP);
+        seal_enter(s, inside);
+        last = seal_open_whole(s, inside, line);
+        if (last == SEALER_PASS) {
+            last = seal_open_fields(s, inside, line);
+        }
+        if (last == SEALER_LINE &&
+            event_parse(inside, buf_slice(line), &reordered, &e) < 0) {
+            buf_clear(&s->why);
+            buf_puts(&s->why, e.text);
+            last = SEALER_DEAD;
+        }
+        outcome = last == SEALER_PASS ? outcome : last;
     }
-    seal_enter(s, ev);
-    return finish(s, seal_open_whole(s, ev, out), out);
+    return finish(s, outcome, why);
 }

@@ -18,6 +18,9 @@
  *                                 done before          does not open
  *     under another key           sealed once more     passes
  *     none (a tombstone)          passes               passes
+ *     no JSON, or no way to       dead                 passes
+ *     the field in it
+ *     a field that is missing     passes               passes
  */
 #ifndef SEAL_SEALER_H
 #define SEAL_SEALER_H
@@ -36,8 +39,8 @@ struct sealer_options {
 
 enum sealer_outcome {
     SEALER_PASS, /* the event as it came */
-    SEALER_LINE, /* out is the line, without line end */
-    SEALER_DEAD, /* out is the reason */
+    SEALER_LINE, /* another line, without line end */
+    SEALER_DEAD, /* there is a reason instead */
 };
 
 /* Looks at the options only. 64. */
@@ -50,7 +53,11 @@ int sealer_start(struct sealer *, struct err *);
 /* out is cleared first, and is not what the event stands in. */
 enum sealer_outcome sealer_seal(struct sealer *, const struct event *,
                                 struct buf *out);
+
+/* The event as it was before, which stands in the sealer until the next call.
+ * What was sealed under several of these keys, one in another, is opened to the
+ * ground. The reason of a dead one is in why. */
 enum sealer_outcome sealer_open(struct sealer *, const struct event *,
-                                struct buf *out);
+                                struct event *inside, struct buf *why);
 
 #endif

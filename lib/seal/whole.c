@@ -141,8 +141,7 @@ static enum sealer_outcome dead(struct sealer *s, const char *why)
     return SEALER_DEAD;
 }
 
-/* Is the payload a sealed piece? It is in s->sealed then. */
-static bool take_piece(struct sealer *s, const struct event *ev)
+bool seal_take_whole(struct sealer *s, const struct event *ev)
 {
     const struct slice type = ev->datacontenttype;
     const struct slice v = ev->data_base64;
@@ -175,7 +174,7 @@ enum sealer_outcome seal_whole(struct sealer *s, const struct seal_rule *r,
     char head[PLAIN_HEAD] = {is_data ? WAS_DATA : WAS_BASE64};
 
     if ((!is_data && ev->data_base64.p == NULL) ||
-        (take_piece(s, ev) && seal_is_under(r, buf_slice(&s->sealed)))) {
+        (seal_take_whole(s, ev) && seal_is_under(r, buf_slice(&s->sealed)))) {
         return SEALER_PASS;
     }
     if (type.n > TYPE_MAX) {
@@ -227,7 +226,7 @@ enum sealer_outcome seal_open_whole(struct sealer *s, const struct event *ev,
     struct rewrite w = {.ev = ev, .out = out};
     struct slice plain;
 
-    if (!take_piece(s, ev)) {
+    if (!seal_take_whole(s, ev)) {
         return SEALER_PASS;
     }
     switch (seal_open_piece(s, SLICE(""), &plain)) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "supervise/segment.h"
 #include "vault/grant.h"
 #include "vault/secret.h"
@@ -54,8 +55,11 @@ static int add(struct hand *h, const char *name, struct err *e)
 static bool named(const char *word, char *name)
 {
     const char *equals = strchr(word, '=');
+    char *front = mem_strndup(word, strcspn(word, "="));
+    const bool before = secret_entry(front, name); /* vault:NAME=.data.x */
 
-    return secret_entry(word, name) ||
+    free(front);
+    return before ||
            (strncmp(word, "-k", 2) == 0 && secret_entry(word + 2, name)) ||
            (equals != NULL && secret_entry(equals + 1, name));
 }

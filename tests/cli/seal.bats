@@ -199,6 +199,114 @@ version the vault does not hold"
     is "$(cat out)" ""
 }
 
+@test "fields are sealed where the paths lead, and all other bytes stay" {
+    new_key a
+    new_key b
+    cp "$ROOT/tests/cli/data/fields.ndjson" in
+    all=(--seal 'vault:a=.data.u[].email' --seal 'vault:b=.data["a/b~"]."c d"'
+        --seal 'vault:a=.data.t[1]')
+    dpp-transform "${all[@]}" <in >sealed
+    is "$(grep -o kanari sealed)" kanari # that is t[0]
+    is "$(grep -o dpp-seal: sealed | wc -l)" 8
+    is "$(sed 's/"dpp-seal:[^"]*"/X/g' sealed | head -n 1)" \
+        "$(sed 's/"kanari"/X/g;s/:null/:X/;s/\["K"\]/X/;s/"-"/X/' in |
+            head -n 1)"
+    # Each stage opens what it has the key of, in any order.
+    open <sealed >half
+    is "$(grep -o dpp-seal: half | wc -l)" 1
+    dpp-transform --open vault:b <half | cmp - in
+    dpp-transform --open vault:b <sealed | open | cmp - in
+    dpp-transform --open vault:b --open vault:a <sealed | cmp - in
+    # Once more changes nothing.
+    dpp-transform "${all[@]}" <sealed | cmp - sealed
+}
+
+@test "a field belongs to its event and its place" {
+    new_key a
+    event 1 '"data":{"a":1,"b":[2,3]}' >in
+    dpp-transform --seal vault:a=.data.a --seal 'vault:a=.data.b[]' <in >sealed
+    open <sealed | cmp - in
+    jq -c '.data |= {b: .a, c: .b}' sealed >moved
+    has "$(reason <moved)" "sealed under a at /b, and changed since, or moved"
+    jq -c '.data.b |= reverse' sealed >moved
+    has "$(reason <moved)" "sealed under a at /b/0"
+    jq -c '.id = "2"' sealed >moved
+    has "$(reason <moved)" "sealed under a at /a"
+    # What only looks like a field is none.
+    event 1 '"data":["dpp-seal:","dpp-seal:AA==","dpp-seal:%",{"dpp-seal:":1}]' \
+        >in
+    open <in | cmp - in
+    # Others write strings as they like.
+    sed 's/dpp-seal:\([^"\/]*\)\//dpp-seal:\1\\\//' sealed | open |
+        grep -F '"data":{"a":1,"b":[2,3]}'
+}
+
+@test "where a field cannot be is a dead letter, where it is missing is none" {
+    new_key a
+    path='.data.u[0].e'
+    for u in '"x":1' '"u":null' '"u":[]' '"u":[null]' '"u":[{}]'; do
+        event 1 "\"data\":{$u}" >in
+        dpp-transform --seal "vault:a=$path" <in | cmp - in
+    done
+    bad() { # bad MEMBERS REASON
+        event 1 "$1" | dpp-transform --seal "vault:a=$path" >out
+        is "$(jq -r .why out)" "dpp-transform: --seal $path: the data$2"
+    }
+    bad '"data":3' " is no object"
+    bad '"data":{"u":{"e":1}}' " at /u is no array"
+    bad '"data":{"u":["e"]}' " at /u/0 is no object"
+    bad '"data":"{}","datacontenttype":"text/plain"' " is no JSON"
+    bad '"data_base64":"AAEC"' " is no JSON"
+    # All of it under a key is no field in the clear.
+    event 1 '"data":1' | seal >in
+    dpp-transform --seal "vault:a=$path" <in | cmp - in
+    for p in .dat .data. '.data[' .data.1 '.data["\(1)"]' .datax '.data|.x'; do
+        refused 64 "is no path to a field" dpp-transform --seal "vault:a=$p"
+    done
+    refused 64 "sealed without a path" dpp-transform --seal vault:a=.data
+    refused 64 "no other --seal" dpp-transform --seal vault:a \
+        --seal vault:a=.data.x
+    refused 64 "finds its fields by itself" dpp-transform --open vault:a=.data.x
+}
+
+@test "the other program opens and seals the same fields" {
+    new_key a
+    event 1 '"subject":"s","data":{"u":[ {"e~/":  1.50 } ,2]}' >in
+    dpp-transform --seal 'vault:a=.data.u[]["e~/"]' \
+        <<<'{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{}}'
+    dpp-transform --seal 'vault:a=.data.u[0]["e~/"]' <in >sealed
+    grep -q dpp-seal: sealed
+    py a=a.key <sealed | cmp - in
+    py --seal a=a.key /u/0/e~0~1 <in >sealed
+    grep -q dpp-seal: sealed
+    open <sealed | cmp - in
+}
+
+@test "what was sealed in what was sealed opens to the ground" {
+    new_key a
+    new_key b
+    event 1 '"data":{"u":{"e":"x"},"v":1}' >in
+    dpp-transform --seal vault:a=.data.u.e <in |
+        dpp-transform --seal vault:b=.data.u |
+        dpp-transform --seal vault:a | dpp-transform --seal vault:b >sealed
+    dpp-transform --open vault:a --open vault:b <sealed | cmp - in
+}
+
+@test "deep and wide data is no way to make the stage fall" {
+    new_key a
+    python3 - >in <<'END'
+deep = "[" * 200000 + '"dpp-seal:AAAA"' + "]" * 200000
+wide = "[" + ",".join(['"dpp-seal:AAAA"'] * 20000) + "]"
+for data in deep, wide, '{"a":' + deep + "}":
+    print('{"specversion":"1.0","id":"1","source":"/s","type":"t","data":'
+          + data + "}")
+END
+    open <in | cmp - in
+    dpp-transform --seal vault:a=.data.a <in >sealed
+    is "$(grep -c is.no.object sealed)" 2
+    tail -n 1 sealed | open | cmp - <(tail -n 1 in)
+}
+
 @test "a bad key is refused before anything is read" {
     new_key a
     put tok hush
@@ -221,6 +329,9 @@ version the vault does not hold"
     dpp-transform --seal vault:b <in >b
     dpp-run cat in ! dpp-transform --seal vault:a ! tee sealed >/dev/null
     open <sealed | cmp - in
+    event 1 '"data":{"x":1}' >in2
+    dpp-run cat in2 ! dpp-transform --seal vault:a=.data.x ! tee out >/dev/null
+    grep -q dpp-seal: out
     run dpp-run cat b ! env -u x sh -c 'dpp-transform --open vault:b' \
         vault:a ! tee out
     has "$output" "this entry was not handed to this program"

@@ -72,13 +72,21 @@ static enum sealer_outcome run(struct sealer *s, bool seal, struct slice line,
                                struct buf *out)
 {
     struct event ev;
+    struct event inside;
     bool reordered;
     struct err e;
 
     if (event_parse(&ev, line, &reordered, &e) < 0) {
         die(&e);
     }
-    return seal ? sealer_seal(s, &ev, out) : sealer_open(s, &ev, out);
+    if (seal) {
+        return sealer_seal(s, &ev, out);
+    }
+    const enum sealer_outcome rc = sealer_open(s, &ev, &inside, out);
+    if (rc == SEALER_LINE) {
+        buf_append_slice(out, inside.line);
+    }
+    return rc;
 }
 
 /* Opens the sealed line with these bytes as its piece, between head and tail:
@@ -150,5 +158,9 @@ int main(void)
                    SLICE(EVENT "\"datacontenttype\":\"x/y\",\"type\":\"t\","
                                "\"data_base64\":\"AAEC\"}"),
                    "\"data_base64\":\"");
+    changed_pieces("a field", "vault:a=.data.x[1][\"a/b~\"]",
+                   SLICE(EVENT "\"type\":\"t\",\"data\":{\"x\" : [ 7, "
+                               "{\"a\\/b~\" : 1.50 }]}}"),
+                   "\"dpp-seal:");
     return unit_end();
 }
