@@ -233,7 +233,7 @@ version the vault does not hold"
     jq -c '.id = "2"' sealed >moved
     has "$(reason <moved)" "sealed under a at /a"
     # What only looks like a field is none.
-    event 1 '"data":["dpp-seal:","dpp-seal:AA==","dpp-seal:%",{"dpp-seal:":1}]' \
+    event 1 '"data":["dpp-seal:","dpp-seal:A","dpp-seal:%",{"dpp-seal:":1}]' \
         >in
     open <in | cmp - in
     # Others write strings as they like.
