@@ -258,6 +258,11 @@ const char *kafka_client_renewable(const struct kafka_client *c)
     return p != NULL && is_renewable(p->ref) ? p->ref : NULL;
 }
 
+const char *kafka_client_certificate(const struct kafka_client *c)
+{
+    return value_of(c, "ssl.certificate.location");
+}
+
 /* A secret as it stands there now, as a string; NULL if it cannot be read.
  * forget() takes it back. */
 static char *fresh(const char *ref)

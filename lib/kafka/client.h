@@ -31,4 +31,7 @@ const char *kafka_client_servers(const struct kafka_client *);
  * cred:); else NULL. What is opened later reads it again. */
 const char *kafka_client_renewable(const struct kafka_client *);
 
+/* The file of our own certificate, or NULL. */
+const char *kafka_client_certificate(const struct kafka_client *);
+
 #endif

@@ -5,11 +5,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/msg.h"
 #include "kafka/client.h"
 #include "kafka/quiet.h"
+#include "kafka/tls.h"
 
 enum { SLICE_MS = 250, RENEW_MS = 1000, MS = 1000 };
 
@@ -107,6 +109,30 @@ static int unreachable(const struct kafka_handle *h, struct err *e)
                          servers, h->reason);
 }
 
+static int distrust(struct kafka_handle *h, struct err *e)
+{
+    const char *servers = kafka_client_servers(h->client);
+    struct buf why;
+    int rc = 0;
+
+    buf_init(&why);
+    kafka_tls_why(h->tls, h->client, &why);
+    if (why.n == 0) {
+        buf_printf(&why, "%s", h->reason);
+    }
+    if (h->asking) {
+        rc = err_set(e, STATUS_UNREACHABLE,
+                     "kafka://%s: TLS fails: %s (-v shows more)", servers,
+                     buf_cstr(&why));
+    } else if (!h->untrusted) {
+        h->untrusted = true;
+        msg_warn("kafka://%s: TLS fails now: %s; waiting", servers,
+                 buf_cstr(&why));
+    }
+    buf_release(&why);
+    return rc;
+}
+
 /* It was right when we came: somebody changes it. */
 static void wait_for_password(struct kafka_handle *h)
 {
@@ -160,10 +186,7 @@ static int take_error(struct kafka_handle *h, rd_kafka_resp_err_t err,
         keep_reason(h, err, reason);
         msg_debug("kafka://%s: %s: %s", servers, rd_kafka_err2name(err),
                   reason);
-        /* a certificate does not become right by waiting; a connection that
-         * breaks in the handshake has another code */
-        return err == RD_KAFKA_RESP_ERR__SSL && h->asking ? unreachable(h, e)
-                                                          : 0;
+        return kafka_tls_failed(err, reason) ? distrust(h, e) : 0;
     }
 }
 
@@ -178,8 +201,8 @@ int kafka_handle_event(struct kafka_handle *h, rd_kafka_event_t *ev,
 
 void kafka_handle_alive(struct kafka_handle *h)
 {
-    if (h->away || h->refused) {
-        h->away = h->refused = false;
+    if (h->away || h->refused || h->untrusted) {
+        h->away = h->refused = h->untrusted = false;
         msg_info("kafka://%s: answers again", kafka_client_servers(h->client));
     }
 }
@@ -200,6 +223,7 @@ int kafka_handle_open(struct kafka_handle *h, const struct kafka_client *client,
         rd_kafka_conf_destroy(conf);
         return -1;
     }
+    h->tls = kafka_tls_new(conf);
     h->quiet = type == RD_KAFKA_CONSUMER ? kafka_quiet_new(conf) : NULL;
     rd_kafka_conf_set_log_cb(conf, log_line);
     rd_kafka_conf_set_events(conf, events | RD_KAFKA_EVENT_ERROR);
@@ -240,6 +264,7 @@ void kafka_handle_close(struct kafka_handle *h)
         (void)close(h->fd);
     }
     kafka_quiet_free(h->quiet);
+    kafka_tls_free(h->tls);
     *h = (struct kafka_handle){.fd = -1};
 }
 

@@ -11,6 +11,7 @@
 struct err;
 struct kafka_client;
 struct kafka_quiet;
+struct kafka_tls;
 
 struct kafka_setting {
     const char *name; /* NULL ends a list */
@@ -25,13 +26,15 @@ struct kafka_handle {
     bool away;               /* no broker answers, and that was said */
     bool down;               /* that was so once */
     bool refused;            /* the password was, and that was said */
+    bool untrusted;          /* TLS failed, and that was said */
     uint64_t renewed_us;     /* then: when it was read again */
     bool met;                /* an address was found at least */
     bool asking;             /* at a question, which says so in its error */
     bool stuck; /* it cannot be destroyed without waiting for somebody */
     struct kafka_quiet *quiet; /* of a consumer */
-    char reason[240];          /* what the last broker that failed said */
-    char cluster[32];          /* the cluster's id, once it was asked for */
+    struct kafka_tls *tls;
+    char reason[240]; /* what the last broker that failed said */
+    char cluster[32]; /* the cluster's id, once it was asked for */
     /* What the caller makes of an event, also of one that comes while a
      * question waits for its answer; NULL: kafka_handle_event(). */
     int (*serve)(void *arg, rd_kafka_event_t *, struct err *);

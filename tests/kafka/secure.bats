@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Who may come in, and how: TLS, certificates, passwords; what a refusal says,
 # and that a password is nowhere to be read.
-# shellcheck disable=SC2046,SC2154 # options in words; the helper sets them
+# shellcheck disable=SC2030,SC2031,SC2046,SC2154 # subshells; options in words
 load ../cli/helper
 load kafka
 
@@ -238,6 +238,69 @@ sys.exit(libversion()[1] < 0x02060100)'
         -X sasl.password=alice-secret -t t -e
     is "$status" 64
     has_not "$stderr" alice-secret
+}
+
+# server_certificate NAME: the brokers show it from now on
+server_certificate() {
+    broker kill 1
+    cp "$CERTS/$1.pem" "$CERTS/now.pem"
+    sed -i "s|^ssl.keystore.location=.*|ssl.keystore.location=$CERTS/now.pem|" \
+        "$CLUSTER/1/server.properties"
+    broker restart 1
+    broker ready
+}
+
+# refused CERTIFICATE TEXT: each program ends with 69 and a line with this
+refused() {
+    local program start=$SECONDS
+    for program in "dpp-produce -t t" "dpp-consume -t t -e" \
+        "dpp-consume -t t -g g -e --no-receipts" "dpp-topic list"; do
+        # shellcheck disable=SC2086
+        run --separate-stderr ${program%% *} -q -b "$(there ssl)" \
+            $(certificate "$1") ${program#* } <<<"$(one_event)"
+        echo "$program: $stderr"
+        is "$status" 69
+        is "${#stderr_lines[@]}" 1
+        has "$stderr" "kafka://$(brokers ssl): TLS fails: $2"
+    done
+    # waiting does not help, so nobody waits
+    [ $((SECONDS - start)) -lt 40 ]
+}
+
+@test "a certificate that has expired, ours or the brokers': 69, and the line says whose" {
+    refused expired "our certificate $CERTS/expired.crt: it has expired"
+    server_certificate expired
+    refused client "the brokers' certificate: certificate has expired"
+    server_certificate server
+    one_event | dpp-produce -b "$(there ssl)" $(certificate client) -t t
+    is "$(values)" 1
+}
+
+@test "the brokers' certificate expires meanwhile: one line says so, and with a new one nothing is lost" {
+    mkfifo produce.in
+    spawn produce dpp-produce -b "$(there ssl)" $(certificate client) -t t
+    spawn consume dpp-consume -b "$(there ssl)" $(certificate client) -t t -r
+    exec 8>produce.in
+    several_events 1 10 >&8
+    wait_for_lines consume.out 10
+    server_certificate expired
+    several_events 11 20 >&8
+    for name in produce consume; do
+        LIMIT=30 wait_for_text $name.err \
+            "TLS fails now: the brokers' certificate: certificate has expired"
+    done
+    server_certificate server
+    LIMIT=60 wait_for_lines consume.out 20
+    exec 8>&-
+    LIMIT=30 finish produce
+    is "$status" 0
+    stop consume
+    is "$(cat consume.out)" "$(seq 20)"
+    is "$(values)" "$(seq 20)"
+    for name in produce consume; do
+        is "$(grep -c "TLS fails now" $name.err)" 1
+        is "$(grep -c "answers again" $name.err)" 1
+    done
 }
 
 # password_of_alice P: the brokers want it from now on, and all log in again
