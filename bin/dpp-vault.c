@@ -9,7 +9,7 @@ enum { DAY_MS = 24 * 3600 * 1000, NAMES_MAX = 64 };
 
 static const struct verb {
     const char *name;
-    enum { NO_NAME, ENTRY, FIELD, FIELDS } name_is;
+    enum { NO_NAME, ENTRY, FIELD, ENTRIES, FIELDS } name_is;
     int (*run)(struct keep_call *);
 } verbs[] = {
     {"init", NO_NAME, keep_init},
@@ -23,6 +23,7 @@ static const struct verb {
     {"import", NO_NAME, keep_import},
     {"grant", ENTRY, keep_grant},
     {"credentials", FIELDS, keep_credentials},
+    {"renew", ENTRIES, keep_renew},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -38,7 +39,8 @@ static const struct verb *find_verb(const char *name)
 static int check_names(const struct verb *verb, char *const *name, size_t n,
                        struct err *e)
 {
-    const bool many = verb->name_is == FIELDS;
+    const bool many = verb->name_is >= ENTRIES;
+    const bool whole = verb->name_is == ENTRY || verb->name_is == ENTRIES;
 
     if (verb->name_is == NO_NAME ? n > 0 : n == 0 || (n > 1 && !many)) {
         /* What stands there may be the secret itself: it is not repeated. */
@@ -49,8 +51,7 @@ static int check_names(const struct verb *verb, char *const *name, size_t n,
                                 "input");
     }
     for (size_t i = 0; i < n; i++) {
-        const size_t length =
-            verb->name_is == ENTRY ? strlen(name[i]) : strcspn(name[i], ".");
+        const size_t length = whole ? strlen(name[i]) : strcspn(name[i], ".");
         if (format_name_check((struct slice){name[i], length}, e) < 0) {
             return -1;
         }
@@ -83,12 +84,15 @@ int main(int argc, char **argv)
         {'s', "store", "PATH", "the vault", OPT_STRING, &o.path, 0, 0},
         {'k', "key", "REF", "its key: file:PATH (mode 600), cred:NAME, fd:N",
          OPT_STRING, &o.key, 0, 0},
-        {0, "kind", "KIND", "put: token, hmac, basic, smtp, sasl, tls-key, key",
+        {0, "kind", "KIND",
+         "put: token, hmac, basic, smtp, sasl, tls-key, oauth2, key",
          OPT_STRING, &o.kind, 0, 0},
         {0, "expires", "WHEN", "put, rotate: a time, or how long from now",
          OPT_STRING, &o.expires, 0, 0},
         {0, "overlap", "DUR", "rotate: how long the old value holds (24h)",
          OPT_DURATION, &o.overlap_ms, 0, 10ULL * 365 * DAY_MS},
+        {0, "within", "DUR", "renew: only what ends within that time",
+         OPT_DURATION, &o.within_ms, 0, 10ULL * 365 * DAY_MS},
         {0, "reveal", NULL, "get: show it on the terminal", OPT_FLAG, &o.reveal,
          0, 0},
         {0, "passphrase", NULL,
@@ -117,6 +121,7 @@ int main(int argc, char **argv)
                     "[-s PATH] [-k REF] [--to REF | --passphrase] rekey\n"
                     "[-s PATH] [-k REF] --to REF | --passphrase export\n"
                     "[-s PATH] [-k REF] [--from REF] [--replace] import\n"
+                    "[-s PATH] [-k REF] [--within DUR] renew NAME...\n"
                     "[-s PATH] [-k REF] grant NAME\n"
                     "[-s PATH] [-k REF] credentials NAME[.FIELD]...",
         .about = "Keep credentials in a sealed file.",

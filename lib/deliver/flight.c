@@ -243,11 +243,11 @@ static int settle(struct deliver *d, struct flight *f, const struct outcome *o,
 
 /* A rotated secret is used from the next request on; an endpoint that waits
  * because of the old one is tried with it at once. */
-static void renew_secret(struct deliver *d, bool refused)
+static void renew_secret(struct deliver *d, bool at_once)
 {
     struct err e;
 
-    if (!refused && !target_is_stale(d->target)) {
+    if (!at_once && !target_is_stale(d->target)) {
         return;
     }
     const int rc = target_load_secret(d->target, &e);
@@ -256,6 +256,19 @@ static void renew_secret(struct deliver *d, bool refused)
     } else if (rc > 0) {
         msg_info("the secret is another one now");
         endpoint_wake(&d->endpoint);
+        d->turn++;
+    }
+}
+
+/* It may be the former secret that was refused, as the answer took its time:
+ * then the current one is tried at once. */
+static void refused(struct deliver *d, const struct flight *f, int status)
+{
+    renew_secret(d, true);
+    if (f->turn != d->turn) {
+        endpoint_wake(&d->endpoint);
+    } else if (status == 401) {
+        target_refused(d->target);
     }
 }
 
@@ -296,7 +309,7 @@ static int take_answer(struct deliver *d, const struct http_answer *a,
             rc = parked_failed(d, f, &o, e);
         }
         if (a->status == 401 || a->status == 403) {
-            renew_secret(d, true);
+            refused(d, f, a->status);
         }
     }
     buf_release(&why);
@@ -374,6 +387,7 @@ static int start(struct deliver *d, struct flight *f, uint64_t now,
         return settle(d, f, &o, e);
     }
     f->busy = true;
+    f->turn = d->turn;
     f->probe = endpoint_sent(&d->endpoint);
     rate_sent(&d->rate, now);
     d->parked_flights += f->parked != NULL;
@@ -393,6 +407,7 @@ static int start_all(struct deliver *d, size_t *started, struct err *e)
         const size_t busy = http_client_busy(d->client);
         const uint64_t now = clock_mono_us();
         if (busy == d->conf->requests || waits_no_more(d, now) ||
+            target_waits(d->target) ||
             !endpoint_ready(&d->endpoint, busy, now) ||
             now < rate_next_us(&d->rate)) {
             return 0;

@@ -287,6 +287,23 @@ bool target_is_stale(const struct target *t)
     return t->secret != NULL && secret_is_stale(t->secret);
 }
 
+void target_refused(const struct target *t)
+{
+    if (t->secret != NULL) {
+        secret_refused(t->secret);
+    }
+}
+
+bool target_waits(const struct target *t)
+{
+    return t->secret != NULL && secret_waits(t->secret);
+}
+
+bool target_is_renewing(const struct target *t)
+{
+    return t->secret != NULL && secret_is_renewing(t->secret);
+}
+
 void target_hide_secret(struct target *t)
 {
     static const char text[] = "(secret)";

@@ -68,6 +68,13 @@ int target_load_secret(struct target *, struct err *);
  * most once a second. */
 bool target_is_stale(const struct target *);
 
+/* An access token: it was refused, so that it should be renewed; it has ended
+ * and a new one is on its way, so that nothing should be sent now; is one on
+ * its way, so that target_is_stale() should be asked soon? */
+void target_refused(const struct target *);
+bool target_waits(const struct target *);
+bool target_is_renewing(const struct target *);
+
 /* For -n: a text in its place. */
 void target_hide_secret(struct target *);
 

@@ -14,6 +14,7 @@
 enum {
     MS = 1000,
     LONGEST_MS = 60000,
+    RENEWAL_US = 100 * MS,
     LOOK_US = 1000 * MS, /* at the secret that the endpoint refused */
 };
 
@@ -122,6 +123,9 @@ void waits_timeout(const struct deliver *d, uint64_t now, int *timeout_ms)
                 sooner(timeout_ms, now + LOOK_US, now);
             }
         }
+    }
+    if (target_is_renewing(d->target)) {
+        sooner(timeout_ms, now + RENEWAL_US, now);
     }
     if (d->stop_us > now) {
         sooner(timeout_ms, d->stop_us, now);

@@ -18,6 +18,7 @@ struct flight {
     struct lane *lane;
     struct parked *parked;
     struct buf line; /* of the parked event */
+    unsigned turn;   /* of the secret that it carries */
     bool probe;
     bool busy;
 };
@@ -32,6 +33,7 @@ struct deliver {
     const struct deliver_conf *conf;
     struct target *target;
     struct http_client *client;
+    unsigned turn; /* one more for each new secret */
     struct endpoint endpoint;
     struct rate rate;
     struct lanes lanes;

@@ -62,6 +62,18 @@ static int enter_value(struct keep_call *c, const struct kind *k,
     return 0;
 }
 
+/* Of what is renewed the end is known to who issues it. */
+static int check_expiry(const struct kind *k, const struct keep_options *o,
+                        struct err *e)
+{
+    return kind_is_renewed(k) && o->expires != NULL
+               ? err_set(e, STATUS_USAGE,
+                         "--expires: renewals say when the access token of "
+                         "%s ends",
+                         k->name)
+               : 0;
+}
+
 static int refuse_existing(struct keep_call *c)
 {
     return format_find(vault_list(c->vault), c->name[0]) == NULL
@@ -80,7 +92,8 @@ int keep_put(struct keep_call *c)
     struct safe field[KIND_FIELDS];
     uint64_t expires = 0;
 
-    if (k == NULL || read_expiry(c->o->expires, &expires, c->e) < 0 ||
+    if (k == NULL || check_expiry(k, c->o, c->e) < 0 ||
+        read_expiry(c->o->expires, &expires, c->e) < 0 ||
         keep_open(c, false) < 0 || refuse_existing(c) < 0 ||
         enter_value(c, k, field) < 0) {
         return -1;
@@ -114,16 +127,17 @@ int keep_rotate(struct keep_call *c)
     }
     const struct kind *k = value.kind;
     value_release(&value);
-    if (enter_value(c, k, field) < 0) {
+    if (check_expiry(k, c->o, c->e) < 0 || enter_value(c, k, field) < 0) {
         return -1;
     }
+    const uint64_t overlap_ms = kind_is_renewed(k) ? 0 : c->o->overlap_ms;
     int rc = get_value(c, &value);
     if (rc == 0 && value.kind != k) {
         rc = err_set(c->e, STATUS_RETRY, "%s became another kind just now",
                      c->name[0]);
     }
-    if (rc < 0 || value_renew(&value, field, c->o->overlap_ms, clock_wall_ms(),
-                              c->e) < 0) {
+    if (rc < 0 ||
+        value_renew(&value, field, overlap_ms, clock_wall_ms(), c->e) < 0) {
         kind_forget(field);
         value_release(&value);
         return -1;

@@ -14,6 +14,7 @@ struct keep_options {
     const char *kind;
     const char *expires;
     uint64_t overlap_ms;
+    uint64_t within_ms;
     bool passphrase;
     bool reveal;
     bool replace;
@@ -26,6 +27,7 @@ struct keep_call {
     char *const *name; /* checked */
     size_t names;
     struct vault *vault;
+    bool silent; /* ask for no passphrase */
     struct err *e;
 };
 
@@ -43,6 +45,9 @@ int keep_grant(struct keep_call *);
 int keep_credentials(struct keep_call *);
 int keep_export(struct keep_call *);
 int keep_import(struct keep_call *);
+
+/* renew.c */
+int keep_renew(struct keep_call *);
 
 /* For them all: the vault that the options say; the value of "NAME" or
  * "NAME.FIELD", which counts as its use; standard output, which may have to be

@@ -30,8 +30,10 @@ int keep_write(struct slice s, struct err *e)
 
 int keep_open(struct keep_call *c, bool change)
 {
-    const struct vault_conf conf = {
-        .path = c->o->path, .key = c->o->key, .change = change};
+    const struct vault_conf conf = {.path = c->o->path,
+                                    .key = c->o->key,
+                                    .change = change,
+                                    .silent = c->silent};
 
     c->vault = vault_open(&conf, c->e);
     return c->vault != NULL ? 0 : -1;

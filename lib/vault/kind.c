@@ -1,11 +1,11 @@
 #include "vault/kind.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "vault/json.h"
 #include "vault/keys.h"
 #include "vault/tty.h"
 
@@ -29,6 +29,15 @@ static const struct kind kinds[] = {
       {"password", KIND_TEXT, false},
       {"mechanism", KIND_MECHANISM, false}}},
     {6, "tls-key", "key", {{"key", KIND_PEM, false}}},
+    {7,
+     "oauth2",
+     "access_token",
+     {{"token_url", KIND_URL, false},
+      {"client_id", KIND_SHORT, false},
+      {"client_secret", KIND_SHORT, true},
+      {"refresh_token", KIND_SHORT, false},
+      {"access_token", KIND_SHORT, true},
+      {"renewing", KIND_OWN, true}}},
     {8, "key", "secret", {{"secret", KIND_KEY, false}}},
 };
 
@@ -78,6 +87,11 @@ int kind_field(const struct kind *k, struct slice name)
     return -1;
 }
 
+bool kind_is_renewed(const struct kind *k)
+{
+    return kind_field(k, SLICE("refresh_token")) >= 0;
+}
+
 /* --- checks ----------------------------------------------------------------
  */
 
@@ -96,6 +110,21 @@ static bool holds(struct slice s, const char *text)
     return s.n > 0 && memmem(s.p, s.n, text, strlen(text)) != NULL;
 }
 
+/* https, or http on this machine: what is sent there is a secret. */
+static bool is_url(struct slice s)
+{
+    static const char *const starts[] = {"https://", "http://127.0.0.1",
+                                         "http://localhost", "http://[::1]"};
+    bool good = false;
+
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        const size_t n = strlen(starts[i]);
+        good = good || (s.n > n && memcmp(s.p, starts[i], n) == 0 &&
+                        (i == 0 || memchr(":/", s.p[n], 2) != NULL));
+    }
+    return good && !holds(s, "@") && !holds(s, " ");
+}
+
 /* What is wrong with it, or NULL. */
 static const char *fault(enum kind_check check, struct slice s)
 {
@@ -108,15 +137,26 @@ static const char *fault(enum kind_check check, struct slice s)
     if (s.n > KIND_FIELD_MAX) {
         return "is larger than 64 KiB";
     }
+    if (s.n > KIND_SHORT_MAX &&
+        (check == KIND_SHORT || check == KIND_URL || check == KIND_OWN)) {
+        return "is larger than 8 KiB";
+    }
     switch (check) {
     case KIND_BYTES:
         return NULL;
+    case KIND_URL:
+        return is_url(s) && !has_control(s)
+                   ? NULL
+                   : "is no https URL (http is for this machine only, and a "
+                     "user or password has no place in it)";
     case KIND_USER:
         if (holds(s, ":")) {
             return "has a colon in it";
         }
         __attribute__((fallthrough));
     case KIND_TEXT:
+    case KIND_SHORT:
+    case KIND_OWN:
         return has_control(s) ? "has a line end or a control character in it"
                               : NULL;
     case KIND_MECHANISM:
@@ -163,27 +203,6 @@ static int check(const struct kind *k, const struct safe field[KIND_FIELDS],
 /* --- JSON ------------------------------------------------------------------
  */
 
-/* The tree holds secrets: its memory is wiped when it is given back. */
-static void *wiped_alloc(size_t n)
-{
-    size_t *p = malloc(sizeof(max_align_t) + n);
-
-    if (p == NULL) {
-        return NULL;
-    }
-    *p = n;
-    return (char *)p + sizeof(max_align_t);
-}
-
-static void wiped_free(void *memory)
-{
-    if (memory != NULL) {
-        size_t *p = (void *)((char *)memory - sizeof(max_align_t));
-        safe_wipe(memory, *p);
-        free(p);
-    }
-}
-
 static int take_members(const struct kind *k, json_t *object,
                         struct safe field[KIND_FIELDS], struct err *e)
 {
@@ -193,7 +212,7 @@ static int take_members(const struct kind *k, json_t *object,
     json_object_foreach(object, name, value)
     {
         const int i = kind_field(k, slice_of(name));
-        if (i < 0) {
+        if (i < 0 || k->field[i].check == KIND_OWN) {
             return err_set(e, STATUS_STREAM,
                            "%s: there is no field \"%.60s\" in it", k->name,
                            name);
@@ -212,13 +231,11 @@ static int take_members(const struct kind *k, json_t *object,
 static int read_json(const struct kind *k, struct slice text,
                      struct safe field[KIND_FIELDS], struct err *e)
 {
-    json_malloc_t old_alloc;
-    json_free_t old_free;
+    struct vault_json was;
     json_error_t where;
     int rc;
 
-    json_get_alloc_funcs(&old_alloc, &old_free);
-    json_set_alloc_funcs(wiped_alloc, wiped_free);
+    vault_json_begin(&was);
     json_t *object = json_loadb(
         text.p, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
     if (!json_is_object(object)) {
@@ -230,7 +247,7 @@ static int read_json(const struct kind *k, struct slice text,
         rc = take_members(k, object, field, e);
     }
     json_decref(object);
-    json_set_alloc_funcs(old_alloc, old_free);
+    vault_json_end(&was);
     return rc;
 }
 

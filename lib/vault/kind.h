@@ -13,7 +13,11 @@
 
 struct err;
 
-enum { KIND_FIELDS = 4, KIND_FIELD_MAX = 64 * 1024 };
+enum {
+    KIND_FIELDS = 6,
+    KIND_FIELD_MAX = 64 * 1024,
+    KIND_SHORT_MAX = 8 * 1024,
+};
 
 enum kind_check {
     KIND_BYTES,     /* anything */
@@ -22,6 +26,9 @@ enum kind_check {
     KIND_MECHANISM, /* of SASL */
     KIND_PEM,       /* a private key */
     KIND_KEY,       /* 32 bytes; a kind of one field only */
+    KIND_URL,       /* that secrets may be sent to */
+    KIND_SHORT,     /* text, KIND_SHORT_MAX bytes */
+    KIND_OWN,       /* the same, but never entered: dpp's own notes */
 };
 
 struct kind_field {
@@ -48,6 +55,10 @@ bool kind_keeps(const struct kind *);
 
 /* Which field of the kind has this name, or -1. */
 int kind_field(const struct kind *, struct slice name);
+
+/* Does "dpp-vault renew" give it its main field? The entry's expiry is that
+ * field's then. */
+bool kind_is_renewed(const struct kind *);
 
 void kind_forget(struct safe field[KIND_FIELDS]);
 

@@ -9,8 +9,10 @@
 #include "base/msg.h"
 #include "vault/grant.h"
 #include "vault/ref.h"
+#include "vault/renewer.h"
 
 enum { LOOK_US = 1000 * 1000, AGAIN_US = 30 * LOOK_US };
+enum { EARLY_MS = 60 * 1000, RENEW_AGAIN_US = 60 * LOOK_US };
 
 struct secret {
     char *ref;
@@ -25,6 +27,14 @@ struct secret {
     struct safe value[VALUE_KEPT];
     uint64_t until_ms[VALUE_KEPT];
     size_t versions;
+
+    bool renewed;        /* its kind is: an access token */
+    uint64_t end_ms;     /* of the value; 0: unknown */
+    uint64_t renew_ms;   /* when it should be renewed; 0: if refused */
+    uint64_t planned_ms; /* the end that this is for */
+    uint64_t renew_us;   /* but not before */
+    uint64_t refused_us; /* nor for that reason */
+    pid_t renewer;       /* 0: none is under way */
 };
 
 /* --- references ------------------------------------------------------------
@@ -140,7 +150,9 @@ static int open_entry(struct secret *s, struct value *value, struct err *e)
                    grant_open(&s->grant, s->path, value, &expires_ms, e) < 0)) {
         return -1;
     }
-    if (expires_ms > 0 && expires_ms <= clock_wall_ms()) {
+    s->renewed = kind_is_renewed(value->kind);
+    s->end_ms = expires_ms;
+    if (!s->renewed && expires_ms > 0 && expires_ms <= clock_wall_ms()) {
         time_format(expires_ms, text);
         msg_warn("secret %s: it expired at %s", s->ref, text);
     }
@@ -171,6 +183,102 @@ static int take_value(struct secret *s, const struct value *value,
     return 0;
 }
 
+/* --- renewal ---------------------------------------------------------------
+ *
+ * Of an access token: a minute before its end, or in the last quarter of a
+ * short life, or when it was refused. Where the program cannot do without, at
+ * its start, it waits; else it goes on and takes the new one as any other
+ * change of the vault. */
+
+static void plan_renewal(struct secret *s)
+{
+    const uint64_t now = clock_wall_ms();
+    const uint64_t left = s->end_ms > now ? s->end_ms - now : 0;
+
+    if (s->planned_ms == s->end_ms) {
+        return; /* the same token, which has less of its life left now */
+    }
+    s->planned_ms = s->end_ms;
+    s->renew_ms = s->renewed && s->end_ms > 0
+                      ? s->end_ms - (left / 4 < EARLY_MS ? left / 4 : EARLY_MS)
+                      : 0;
+}
+
+static void start_renewal(struct secret *s)
+{
+    struct err e;
+
+    s->renew_us = clock_mono_us() + RENEW_AGAIN_US;
+    if (renewer_start(s->entry, &s->renewer, &e) < 0) {
+        s->renewer = 0;
+        msg_warn("secret %s: it is not renewed: %s", s->ref, e.text);
+    }
+}
+
+static void tend_renewal(struct secret *s)
+{
+    if (s->renewer > 0) {
+        const int status = renewer_ended(s->renewer, false);
+        if (status < 0) {
+            return;
+        }
+        s->renewer = 0;
+        s->look_us = 0; /* see at once what has come of it */
+        if (status == STATUS_OK) {
+            s->renew_us = clock_mono_us() + LOOK_US;
+        }
+    } else if (s->renew_ms > 0 && clock_wall_ms() >= s->renew_ms &&
+               clock_mono_us() >= s->renew_us) {
+        start_renewal(s);
+    }
+}
+
+bool secret_waits(const struct secret *s)
+{
+    return s->renewer > 0 && s->end_ms > 0 && clock_wall_ms() >= s->end_ms;
+}
+
+bool secret_is_renewing(const struct secret *s)
+{
+    return s->renewer > 0;
+}
+
+void secret_refused(struct secret *s)
+{
+    if (s->renewed && s->renewer == 0 && clock_mono_us() >= s->refused_us) {
+        s->refused_us = clock_mono_us() + RENEW_AGAIN_US;
+        start_renewal(s);
+    }
+}
+
+/* No value that could be used? */
+static bool wants_renewal(const struct secret *s, const struct value *value)
+{
+    struct safe main;
+    struct err ignored;
+    const int rc =
+        s->renewed ? value_pick(value, 0, (struct slice){0}, &main, &ignored)
+                   : 1;
+
+    if (rc == 0) {
+        safe_release(&main);
+    }
+    return rc < 0 || (rc == 0 && s->end_ms > 0 && s->end_ms <= clock_wall_ms());
+}
+
+/* The first value: there must be one. */
+static int renew_now(struct secret *s, struct err *e)
+{
+    pid_t pid;
+
+    if (renewer_start(s->entry, &pid, e) < 0) {
+        return -1;
+    }
+    const int status = renewer_ended(pid, true);
+    return status == STATUS_OK ? 0
+                               : err_set(e, status, "it could not be renewed");
+}
+
 static int load_entry(struct secret *s, struct err *e)
 {
     struct value value;
@@ -180,11 +288,20 @@ static int load_entry(struct secret *s, struct err *e)
         s->seen = (struct stat){0};
     }
     int rc = open_entry(s, &value, e);
+    if (rc == 0 && wants_renewal(s, &value)) {
+        if (s->versions == 0) {
+            value_release(&value);
+            rc = renew_now(s, e) < 0 ? -1 : open_entry(s, &value, e);
+        } else if (s->renewer == 0 && clock_mono_us() >= s->renew_us) {
+            start_renewal(s);
+        }
+    }
     if (rc == 0) {
         rc = take_value(s, &value, e);
         value_release(&value);
     }
     if (rc == 0) {
+        plan_renewal(s);
         vault_use(s->path, s->entry);
     } else {
         s->seen = (struct stat){0}; /* what is in the way may go */
@@ -255,6 +372,7 @@ bool secret_is_stale(struct secret *s)
     if (s->path == NULL) {
         return false;
     }
+    tend_renewal(s);
     const uint64_t now = clock_mono_us();
     if (now < s->look_us) {
         return false;

@@ -42,6 +42,15 @@ void secret_free(struct secret *);
  * descriptor is read once. */
 int secret_load(struct secret *, struct err *);
 
+/* An access token (kind oauth2) is renewed before its end, as long as
+ * secret_is_stale() is asked, by a process beside us; the change is noticed as
+ * any other. _refused: who it is for has refused it, so it is renewed now (at
+ * most once a minute). _waits: it has ended, and is being renewed: who can wait
+ * should. _is_renewing: ask secret_is_stale() again soon. */
+void secret_refused(struct secret *);
+bool secret_waits(const struct secret *);
+bool secret_is_renewing(const struct secret *);
+
 /* Has the vault changed since? It looks at most once a second, so it may be
  * asked often. Never, for a secret that is not from the vault. */
 bool secret_is_stale(struct secret *);

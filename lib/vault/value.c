@@ -215,8 +215,8 @@ int value_renew(struct value *v, const struct safe field[KIND_FIELDS],
 }
 
 /* "user:password": fields with colons between. */
-static void join(const struct kind *k, const struct value_version *at,
-                 struct safe *out)
+static int join(const struct kind *k, const struct value_version *at,
+                struct safe *out, struct err *e)
 {
     const struct safe *part[KIND_FIELDS];
     size_t parts = 0;
@@ -226,6 +226,10 @@ static void join(const struct kind *k, const struct value_version *at,
         const size_t length = strcspn(rest, ":");
         const int i = kind_field(k, (struct slice){rest, length});
         part[parts] = &at->field[i];
+        if (part[parts]->p == NULL) {
+            return err_set(e, STATUS_REFUSED, "%s has no %s yet", k->name,
+                           k->field[i].name);
+        }
         n += part[parts++]->n;
         rest += length;
     }
@@ -237,6 +241,7 @@ static void join(const struct kind *k, const struct value_version *at,
         }
         p = put(p, part[i]->p, part[i]->n);
     }
+    return 0;
 }
 
 int value_pick(const struct value *v, size_t version, struct slice field,
@@ -246,8 +251,7 @@ int value_pick(const struct value *v, size_t version, struct slice field,
 
     *out = (struct safe){0};
     if (field.n == 0) {
-        join(v->kind, at, out);
-        return 0;
+        return join(v->kind, at, out, e);
     }
     const int i = kind_field(v->kind, field);
     if (i < 0 || at->field[i].p == NULL) {
