@@ -20,8 +20,11 @@ struct kafka_part {
     uint64_t pulled;   /* behind the last record that came since the start */
     uint64_t reported; /* in the last position */
     uint64_t stop_at;
-    uint64_t done;   /* receipted */
-    uint64_t stored; /* in the group, as far as we know */
+    uint64_t done;            /* receipted */
+    uint64_t stored;          /* in the group, as far as we know */
+    uint64_t end;             /* 1 + where it ends for us, as the brokers say */
+    uint64_t stood;           /* where it was when it was last looked at, */
+    struct kafka_stall stall; /* and since when it is there */
 };
 
 struct kafka_topic {
@@ -53,7 +56,8 @@ struct kafka_reader {
     size_t at;
     size_t stale;      /* those before came before the start */
     uint64_t empty_us; /* when there was nothing, the last time */
-    struct kafka_stall stall;
+    uint64_t watched_us;
+    uint64_t held_us;  /* when we warned of an open transaction */
     struct err damage; /* what is behind what was given out */
     uint64_t damaged_us;
     struct header *headers;
@@ -90,7 +94,7 @@ int kafka_trouble_take(struct kafka_reader *, const rd_kafka_message_t *,
 /* A record whose offset is not behind that of the one before. */
 void kafka_trouble_backward(struct kafka_reader *, const rd_kafka_message_t *);
 
-/* Once a second. -1: 74 damage was met; it warns where nothing comes. */
+/* Looks once a second. -1: 74 damage was met; it warns where nothing comes. */
 int kafka_trouble_watch(struct kafka_reader *, struct err *);
 
 /* --- the group (kafka/group.c) ------------------------------------------- */

@@ -323,7 +323,6 @@ int kafka_reader_next(struct kafka_reader *r, struct kafka_reader_record *out,
                 r->empty_us = clock_mono_us();
                 return 0;
             }
-            r->empty_us = 0;
             kafka_handle_alive(&r->h);
         }
         const rd_kafka_message_t *m = r->batch[r->at++];

@@ -5,12 +5,18 @@
  * length. What came before it goes out first, and may be receipted; then the
  * reader ends with 74. A length that is wrong shows itself in nothing but
  * silence, to which the broker's word of what there is does not fit. */
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/msg.h"
 #include "kafka/part.h"
 
-enum { SECOND_US = 1000 * 1000, AWAIT_US = 10 * SECOND_US };
+enum {
+    SECOND_US = 1000 * 1000,
+    AWAIT_US = 10 * SECOND_US,
+    HELD_US = 600 * SECOND_US,
+};
 
 static int lost(const struct kafka_reader *r, const char *topic,
                 int32_t partition, const struct kafka_part *part, struct err *e)
@@ -78,6 +84,7 @@ int kafka_trouble_take(struct kafka_reader *r, const rd_kafka_message_t *m,
             /* behind the marks of transactions, so that the lag becomes 0 */
             part->next = (uint64_t)m->offset > part->next ? (uint64_t)m->offset
                                                           : part->next;
+            part->end = part->next + 1;
             part->ended = true;
         }
         return 0;
@@ -114,45 +121,91 @@ static bool is_awaited(const struct kafka_reader *r)
     return awaited && clock_mono_us() < r->damaged_us + AWAIT_US;
 }
 
-/* A partition that has more, and does not give it. */
-static const struct kafka_topic *behind(struct kafka_reader *r, uint32_t *p,
-                                        int64_t *high)
+/* Whether it has stood still for long, though there is more of it; true once.
+ * *high is the end of what is there, open transactions too. */
+static bool stands(struct kafka_reader *r, const struct kafka_topic *t,
+                   uint32_t p, bool asked, int64_t *high)
 {
+    struct kafka_part *part = &t->part[p];
     int64_t low;
+    const bool still = part->active && part->stood == part->next && asked &&
+                       !(r->stop_at_end && part->ended) &&
+                       rd_kafka_get_watermark_offsets(
+                           r->h.rk, t->name, (int32_t)p, &low, high) == 0 &&
+                       *high > (int64_t)part->next;
 
-    for (size_t i = 0; i < r->n; i++) {
-        for (*p = 0; *p < r->v[i].partitions; (*p)++) {
-            const struct kafka_part *part = &r->v[i].part[*p];
-            if (part->active && !part->ended &&
-                rd_kafka_get_watermark_offsets(r->h.rk, r->v[i].name,
-                                               (int32_t)*p, &low, high) == 0 &&
-                *high > (int64_t)part->next) {
-                return &r->v[i];
-            }
-        }
+    part->stood = part->next;
+    return kafka_stall_is_long(&part->stall, still);
+}
+
+/* Where the brokers have said that nothing is behind it for us, and something
+ * is, it is not committed. Not said each time: a writer may be slow. */
+static bool is_held(struct kafka_reader *r, const struct kafka_part *part,
+                    bool *quiet)
+{
+    const uint64_t now = clock_mono_us();
+    const bool held = part->end == part->next + 1;
+
+    *quiet = held && r->held_us > 0 && now < r->held_us + HELD_US;
+    if (held && !*quiet) {
+        r->held_us = now;
     }
-    return NULL;
+    return held;
+}
+
+/* The first of n partitions that stand. */
+static void tell(struct kafka_reader *r, const struct kafka_topic *t,
+                 uint32_t p, int64_t high, unsigned n)
+{
+    const struct kafka_part *part = &t->part[p];
+    char more[48] = "";
+    bool quiet;
+    const char *why = is_held(r, part, &quiet)
+                          ? "a transaction is open there; waiting until it is "
+                            "committed or aborted"
+                          : "is a broker cut off, a copy damaged? waiting";
+
+    if (n > 1) {
+        (void)snprintf(more, sizeof more, " (so it is with %u partitions)", n);
+    }
+    if (!quiet) {
+        msg_warn("%s/%u: nothing comes from offset %llu on, and there is more, "
+                 "up to %lld: %s%s",
+                 t->name, p, (unsigned long long)part->next, (long long)high,
+                 why, more);
+    }
 }
 
 int kafka_trouble_watch(struct kafka_reader *r, struct err *e)
 {
-    uint32_t p = 0;
-    int64_t high = 0;
+    const struct kafka_topic *first = NULL;
+    uint32_t at = 0;
+    int64_t top = 0;
+    int64_t high;
+    unsigned n = 0;
 
     if (r->damaged_us > 0 && !is_awaited(r)) {
         *e = r->damage;
         return -1;
     }
-    /* who does not ask gets nothing */
-    const bool asked = clock_mono_us() < r->empty_us + 2 * SECOND_US;
-    const struct kafka_topic *t =
-        asked && !r->h.away ? behind(r, &p, &high) : NULL;
-    if (kafka_stall_is_long(&r->stall, t != NULL)) {
-        msg_warn("%s/%u: nothing comes from offset %llu on, and there is more, "
-                 "up to %lld: is a transaction open, a broker cut off, a copy "
-                 "damaged? waiting",
-                 t->name, p, (unsigned long long)t->part[p].next,
-                 (long long)high);
+    const uint64_t now = clock_mono_us();
+    if (now < r->watched_us + SECOND_US) {
+        return 0;
+    }
+    r->watched_us = now;
+    /* who does not ask, or is behind, gets nothing */
+    const bool asked = now < r->empty_us + 2 * SECOND_US && !r->h.away;
+    for (size_t i = 0; i < r->n; i++) {
+        for (uint32_t p = 0; p < r->v[i].partitions; p++) {
+            if (stands(r, &r->v[i], p, asked, &high) && n++ == 0) {
+                first = &r->v[i];
+                at = p;
+                top = high;
+            }
+        }
+    }
+    if (first != NULL) {
+        tell(r, first, at, top, n);
     }
     return 0;
 }

@@ -218,3 +218,25 @@ forget() {
     done
     exactly out 200
 }
+
+@test "a transaction that stays open: one warning with the partition, then all there is, in order" {
+    records create "$SPACE.held" 2
+    echo '{"partition":1,"value":"1"}' | records put "$SPACE.held"
+    spawn consume dpp-consume -t held -r
+    LIMIT=30 wait_for_lines consume.out 1
+    echo '{"partition":1,"value":"2"}' |
+        records put "$SPACE.held" --transaction "$SPACE" --open
+    echo '{"partition":1,"value":"3"}' | records put "$SPACE.held"
+    LIMIT=40 wait_for test -s consume.err
+    has "$(cat consume.err)" "$SPACE.held/1: nothing comes from offset 1 on"
+    has "$(cat consume.err)" "up to 3:"
+    has "$(cat consume.err)" "a transaction is open there"
+    is "$(cat consume.out)" 1
+    # its successor aborts it
+    echo '{"partition":0,"value":"4"}' |
+        records put "$SPACE.held" --transaction "$SPACE"
+    LIMIT=30 wait_for_lines consume.out 3
+    stop consume
+    is "$(sort -n consume.out | xargs)" "1 3 4"
+    is "$(wc -l <consume.err)" 1
+}
