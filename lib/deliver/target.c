@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "crypto/digest.h"
 #include "http/client.h"
+#include "vault/kind.h"
 #include "vault/secret.h"
 
 const char *const target_own_name[TARGET_OWN] = {
@@ -172,9 +173,28 @@ static int check_secret(struct target *t, const char *ref, struct err *e)
     }
     struct target_header *h = &t->header[t->headers++];
     h->name = mem_strdup("Authorization");
-    return template_parse(&h->value, "Bearer {secret}", TEMPLATE_HEADER, e) < 0
-               ? -1
-               : secret_check(ref, e);
+    h->ours = true;
+    return secret_check(ref, e);
+}
+
+/* What a header of our own says: user and password, from an entry of that kind,
+ * go by RFC 7617, all else is a token. */
+static void fill_ours(struct target *t)
+{
+    const struct kind *k = t->secret != NULL ? secret_kind(t->secret) : NULL;
+    const bool basic = k != NULL && strcmp(k->name, "basic") == 0 &&
+                       strchr(secret_ref(t->secret), '.') == NULL;
+    struct err never;
+
+    for (size_t i = 0; i < t->headers; i++) {
+        struct target_header *h = &t->header[i];
+        if (h->ours) {
+            template_release(&h->value);
+            (void)template_parse(
+                &h->value, basic ? "Basic {secret.base64}" : "Bearer {secret}",
+                TEMPLATE_HEADER, &never);
+        }
+    }
 }
 
 static void forget_line(struct target_header *h)
@@ -188,6 +208,7 @@ static void make_lines(struct target *t)
 {
     struct err never;
 
+    fill_ours(t);
     for (size_t i = 0; i < t->headers; i++) {
         struct target_header *h = &t->header[i];
         if (h->value.has_places) {
@@ -196,7 +217,7 @@ static void make_lines(struct target *t)
         forget_line(h);
         if (h->value.has_secret) { /* growing would leave copies behind */
             (void)buf_reserve(&h->line, strlen(h->value.text) +
-                                            strlen(h->name) + SECRET_MAX);
+                                            strlen(h->name) + 2 * SECRET_MAX);
         }
         buf_puts(&h->line, h->name);
         buf_puts(&h->line, h->value.n > 0 ? ": " : ":");

@@ -41,6 +41,7 @@ struct target_header {
     char *name;
     struct template value;
     struct buf line; /* when no event fills it: the whole line and a NUL */
+    bool ours;       /* for a secret that no header of -H takes */
 };
 
 struct target {

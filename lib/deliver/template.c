@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "record/event.h"
@@ -10,7 +11,8 @@
 static int parse_path(struct template_piece *p, struct slice inside,
                       enum template_use use, struct err *e)
 {
-    p->secret = slice_is(inside, "secret");
+    p->encoded = slice_is(inside, "secret.base64");
+    p->secret = p->encoded || slice_is(inside, "secret");
     if (p->secret && use == TEMPLATE_URL) {
         return err_set(e, STATUS_USAGE,
                        "{secret} in a URL: it would end up in logs; put it "
@@ -210,6 +212,8 @@ int template_fill(const struct template *t, enum template_use use,
         const struct template_piece *p = &t->piece[i];
         if (p->literal.p != NULL) {
             buf_append_slice(out, p->literal);
+        } else if (p->encoded) {
+            base64_encode(out, secret.p, secret.n);
         } else if (p->secret) {
             buf_append_slice(out, secret);
         } else if (fill_place(p, use, ev, scratch, out, e) < 0) {

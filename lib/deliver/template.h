@@ -1,10 +1,11 @@
 /* Text with places to fill: "https://example.org/users/{data.user.id}".
  *
  * A place names a member of the event ("{subject}") or of its JSON body
- * ("{data.a.b}"); "{secret}" is the secret of -k, in headers only. "{{" and
- * "}}" are braces. Strings come decoded, numbers and booleans as they stand;
- * what is missing, null, an array or an object cannot fill a place, and a
- * control character never gets in: the event is at fault then, not we. */
+ * ("{data.a.b}"); "{secret}" is the secret of -k, in headers only, and
+ * "{secret.base64}" the same in base 64. "{{" and "}}" are braces. Strings come
+ * decoded, numbers and booleans as they stand; what is missing, null, an array
+ * or an object cannot fill a place, and a control character never gets in: the
+ * event is at fault then, not we. */
 #ifndef DELIVER_TEMPLATE_H
 #define DELIVER_TEMPLATE_H
 
@@ -25,6 +26,7 @@ enum template_use {
 struct template_piece {
     struct slice literal; /* p == NULL: a place */
     bool secret;
+    bool encoded; /* the secret, in base 64 */
     struct slice path[TEMPLATE_DEPTH];
     size_t depth;
 };

@@ -87,6 +87,22 @@ shows() {
     is "$status" 0
 }
 
+@test "an entry of the kind basic is sent as user and password, in base 64" {
+    dpp-vault init
+    put chat '{"user":"Aladdin","password":"open sesame"}' --kind basic
+    endpoint
+    event 1 '"data":1' >in
+    dpp-deliver -q -s r -k vault:chat "$url" <in
+    shows 'Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=='
+    dpp-deliver -q -s r -k vault:chat.user "$url" <in
+    shows 'Authorization: Bearer Aladdin'
+    (umask 077 && printf Aladdin:open >key)
+    dpp-deliver -q -s r -k file:key -H 'X: {id} {secret.base64}' "$url" <in
+    shows 'X: 1 QWxhZGRpbjpvcGVu'
+    refused 64 "{secret} in a URL" dpp-deliver -k file:key \
+        'http://h/{secret.base64}'
+}
+
 @test "an endpoint that refuses the secret is tried at once when it changes" {
     new_vault chat one
     endpoint
