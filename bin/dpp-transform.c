@@ -102,22 +102,19 @@ static void give_up(struct filter *f, const struct event *ev,
 
 /* One line that goes out, to the lines of its event. */
 static enum sealer_outcome seal_line(struct transform_main *m,
-                                     struct slice line)
+                                     struct slice line, struct err *e)
 {
-    enum sealer_outcome outcome = SEALER_PASS;
     struct event ev;
     bool reordered;
-    struct err e;
 
-    if (m->sealing.seal.n > 0) {
-        if (event_parse(&ev, line, &reordered, &e) < 0) {
-            buf_clear(&m->sealed);
-            buf_puts(&m->sealed, e.text);
-            return SEALER_DEAD;
-        }
-        outcome = sealer_seal(m->sealer, &ev, &m->sealed);
+    if (event_parse(&ev, line, &reordered, e) < 0) {
+        buf_clear(&m->sealed);
+        buf_puts(&m->sealed, e->text);
+        return SEALER_DEAD;
     }
-    if (outcome != SEALER_DEAD) {
+    const enum sealer_outcome outcome =
+        sealer_seal(m->sealer, &ev, &m->sealed, e);
+    if (outcome == SEALER_PASS || outcome == SEALER_LINE) {
         buf_append_slice(&m->lines,
                          outcome == SEALER_PASS ? line : buf_slice(&m->sealed));
         buf_putc(&m->lines, '\n');
@@ -125,22 +122,28 @@ static enum sealer_outcome seal_line(struct transform_main *m,
     return outcome;
 }
 
-/* What became of an event (inside) goes out instead of it. */
-static void seal_lines(struct transform_main *m, const struct event *ev,
-                       struct slice lines, struct filter *f)
+/* What became of an event goes out instead of it, or nothing of it. */
+static int seal_lines(struct transform_main *m, const struct event *ev,
+                      struct slice lines, struct filter *f, struct err *e)
 {
     buf_clear(&m->lines);
     while (lines.n > 0) {
         const char *lf = memchr(lines.p, '\n', lines.n);
         const size_t n = lf != NULL ? (size_t)(lf - lines.p) : lines.n;
-        if (seal_line(m, (struct slice){lines.p, n}) == SEALER_DEAD) {
+        switch (seal_line(m, (struct slice){lines.p, n}, e)) {
+        case SEALER_DEAD:
             give_up(f, ev, &m->sealed);
-            return;
+            return 0;
+        case SEALER_FAILED:
+            return -1;
+        default:
+            break;
         }
         lines.p += n + (lf != NULL);
         lines.n -= n + (lf != NULL);
     }
     emit(f, buf_slice(&m->lines));
+    return 0;
 }
 
 static enum transform_outcome map(struct transform_main *m,
@@ -157,30 +160,23 @@ static enum transform_outcome map(struct transform_main *m,
 }
 
 /* inside: the event, opened. */
-static void work(struct transform_main *m, const struct event *ev,
-                 const struct event *inside, struct filter *f)
+static int work(struct transform_main *m, const struct event *ev,
+                const struct event *inside, struct filter *f, struct err *e)
 {
-    const bool plain = m->sealing.seal.n == 0;
+    const enum transform_outcome outcome = map(m, inside);
+    const struct slice lines =
+        outcome == TRANSFORM_PASS ? inside->line : buf_slice(&m->out);
 
-    switch (map(m, inside)) {
-    case TRANSFORM_PASS:
-        if (plain) {
-            filter_pass(f, inside);
-        } else {
-            seal_lines(m, ev, inside->line, f);
-        }
-        break;
-    case TRANSFORM_LINES:
-        if (plain) {
-            emit(f, buf_slice(&m->out));
-        } else {
-            seal_lines(m, ev, buf_slice(&m->out), f);
-        }
-        break;
-    case TRANSFORM_DEAD:
-        filter_dead(f, ev, buf_slice(&m->out));
-        break;
+    if (outcome == TRANSFORM_DEAD) {
+        filter_dead(f, ev, lines);
+    } else if (m->sealing.seal.n > 0) {
+        return seal_lines(m, ev, lines, f, e);
+    } else if (outcome == TRANSFORM_PASS) {
+        filter_pass(f, inside);
+    } else {
+        emit(f, lines);
     }
+    return 0;
 }
 
 static int event(void *ctx, const struct event *ev, struct filter *f,
@@ -188,18 +184,35 @@ static int event(void *ctx, const struct event *ev, struct filter *f,
 {
     struct transform_main *m = ctx;
     struct event inside = *ev;
+    enum sealer_outcome outcome = SEALER_PASS;
+    int rc = 0;
 
-    (void)e;
-    if (m->sealing.open.n > 0 &&
-        sealer_open(m->sealer, ev, &inside, &m->out) == SEALER_DEAD) {
+    if (m->sealing.open.n > 0) {
+        outcome = sealer_open(m->sealer, ev, &inside, &m->out, e);
+    }
+    switch (outcome) {
+    case SEALER_DEAD:
         give_up(f, ev, &m->out);
-    } else {
-        work(m, ev, &inside, f);
+        break;
+    case SEALER_FAILED:
+        rc = -1;
+        break;
+    case SEALER_DROP:
+        break;
+    default:
+        rc = work(m, ev, &inside, f, e);
     }
     buf_shrink(&m->out, KEEP);
     buf_shrink(&m->sealed, KEEP);
     buf_shrink(&m->lines, KEEP);
-    return 0;
+    return rc;
+}
+
+static int flush(void *ctx, struct err *e)
+{
+    const struct transform_main *m = ctx;
+
+    return m->sealer != NULL ? sealer_sync(m->sealer, e) : 0;
 }
 
 static void close_all(void *ctx)
@@ -227,17 +240,21 @@ int main(int argc, char **argv)
          OPT_LIST, &m.sealing.seal, 0, 0},
         {0, "open", "KEY", "open what is sealed under this key", OPT_LIST,
          &m.sealing.open, 0, 0},
+        {0, "forgotten", "HOW",
+         "events of forgotten subjects: erase, dead, pass (erase)", OPT_STRING,
+         &m.sealing.forgotten, 0, 0},
         {0},
     };
     const struct stage_program program = {
         .name = "dpp-transform",
         .synopsis = "[--arg NAME TEXT] PROGRAM\n[--arg NAME TEXT] -f FILE\n"
-                    "[--open KEY] [--seal KEY[=PATH]] [PROGRAM]",
+                    "[--open KEY] [--forgotten HOW] [--seal KEY[=PATH]] "
+                    "[PROGRAM]",
         .about = "Events in, events out, by a jq program.",
         .options = options,
         .setup = setup,
     };
-    const struct filter_ops ops = {open_limits, event, close_all};
+    const struct filter_ops ops = {open_limits, event, close_all, flush};
     const int status = filter_main(&program, &ops, &m, argc, argv);
 
     transform_free(m.transform);

@@ -9,7 +9,7 @@ enum { DAY_MS = 24 * 3600 * 1000, NAMES_MAX = 64 };
 
 static const struct verb {
     const char *name;
-    enum { NO_NAME, ENTRY, FIELD, ENTRIES, FIELDS } name_is;
+    enum { NO_NAME, ENTRY, FIELD, ENTRIES, FIELDS, SUBJECTS } name_is;
     int (*run)(struct keep_call *);
 } verbs[] = {
     {"init", NO_NAME, keep_init},
@@ -24,6 +24,7 @@ static const struct verb {
     {"grant", ENTRY, keep_grant},
     {"credentials", FIELDS, keep_credentials},
     {"renew", ENTRIES, keep_renew},
+    {"forget", SUBJECTS, keep_forget},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -41,16 +42,18 @@ static int check_names(const struct verb *verb, char *const *name, size_t n,
 {
     const bool many = verb->name_is >= ENTRIES;
     const bool whole = verb->name_is == ENTRY || verb->name_is == ENTRIES;
+    const bool subjects = verb->name_is == SUBJECTS;
 
     if (verb->name_is == NO_NAME ? n > 0 : n == 0 || (n > 1 && !many)) {
         /* What stands there may be the secret itself: it is not repeated. */
         return err_set(e, STATUS_USAGE, "%s takes %s (try -h)", verb->name,
                        verb->name_is == NO_NAME ? "no name"
+                       : subjects               ? "subjects"
                        : many                   ? "the names of entries"
                               : "one name; a value comes through standard "
                                 "input");
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !subjects; i++) {
         const size_t length = whole ? strlen(name[i]) : strcspn(name[i], ".");
         if (format_name_check((struct slice){name[i], length}, e) < 0) {
             return -1;
@@ -85,7 +88,8 @@ int main(int argc, char **argv)
         {'k', "key", "REF", "its key: file:PATH (mode 600), cred:NAME, fd:N",
          OPT_STRING, &o.key, 0, 0},
         {0, "kind", "KIND",
-         "put: token, hmac, basic, smtp, sasl, tls-key, oauth2, key",
+         "put: token, hmac, basic, smtp, sasl, tls-key, oauth2, key, "
+         "subjects",
          OPT_STRING, &o.kind, 0, 0},
         {0, "expires", "WHEN", "put, rotate: a time, or how long from now",
          OPT_STRING, &o.expires, 0, 0},
@@ -123,7 +127,8 @@ int main(int argc, char **argv)
                     "[-s PATH] [-k REF] [--from REF] [--replace] import\n"
                     "[-s PATH] [-k REF] [--within DUR] renew NAME...\n"
                     "[-s PATH] [-k REF] grant NAME\n"
-                    "[-s PATH] [-k REF] credentials NAME[.FIELD]...",
+                    "[-s PATH] [-k REF] credentials NAME[.FIELD]...\n"
+                    "[-s PATH] [-k REF] forget SUBJECT...",
         .about = "Keep credentials in a sealed file.",
         .options = options,
     };

@@ -10,6 +10,7 @@
 #include "keep/keep.h"
 #include "vault/ref.h"
 #include "vault/show.h"
+#include "vault/subjects.h"
 
 enum { INPUT_MAX = 4 * KIND_FIELD_MAX };
 
@@ -195,6 +196,7 @@ int keep_rm(struct keep_call *c)
         return -1;
     }
     vault_use_never(vault_name(c->vault), c->name[0]);
+    subjects_remove(vault_name(c->vault), c->name[0]);
     return 0;
 }
 

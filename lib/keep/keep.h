@@ -49,6 +49,9 @@ int keep_import(struct keep_call *);
 /* renew.c */
 int keep_renew(struct keep_call *);
 
+/* forget.c */
+int keep_forget(struct keep_call *);
+
 /* For them all: the vault that the options say; the value of "NAME" or
  * "NAME.FIELD", which counts as its use; standard output, which may have to be
  * none that people look at (64). */

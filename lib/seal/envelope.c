@@ -28,8 +28,9 @@ bool envelope_parse(struct envelope *v, struct slice s)
     v->form = (unsigned char)s.p[MAGIC];
     v->name = (struct slice){s.p + MAGIC + 2, (unsigned char)s.p[MAGIC + 1]};
     v->head = (struct slice){s.p, MAGIC + 2 + v->name.n + RING_ID};
-    if (v->form != ENVELOPE_KEY || v->name.n == 0 ||
-        v->name.n > NAME_MAX_BYTES || s.n < v->head.n + KEYS_NONCE + KEYS_TAG) {
+    if ((v->form != ENVELOPE_KEY && v->form != ENVELOPE_SUBJECT) ||
+        v->name.n == 0 || v->name.n > NAME_MAX_BYTES ||
+        s.n < v->head.n + KEYS_NONCE + KEYS_TAG) {
         return false;
     }
     v->id = v->name.p + v->name.n;

@@ -16,7 +16,8 @@
 #include "base/buf.h"
 
 enum envelope_form {
-    ENVELOPE_KEY = 1, /* a version of the entry */
+    ENVELOPE_KEY = 1,     /* a version of the entry */
+    ENVELOPE_SUBJECT = 2, /* its subject's, of those of the entry */
 };
 
 enum { ENVELOPE_MAX = 6 + 64 + 8 + 24 + 16 }; /* more than what is sealed */

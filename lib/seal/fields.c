@@ -60,17 +60,21 @@ static bool take_piece(struct sealer *s, struct slice v)
 /* --- to seal ---------------------------------------------------------------
  */
 
-static void seal_value(struct edit *e, struct slice v)
+static int seal_value(struct edit *e, struct slice v)
 {
     struct sealer *s = e->s;
+    struct seal_piece piece;
 
     if (take_piece(s, v) && seal_is_under(e->rule, buf_slice(&s->sealed))) {
-        return; /* it was done before */
+        return 0; /* it was done before */
     }
-    const struct seal_piece piece = seal_begin(s, e->rule);
+    if (seal_begin(s, e->rule, &piece) < 0) {
+        return -1;
+    }
     buf_append_slice(&s->sealed, v);
     seal_end(s, &piece, buf_slice(&s->pointer));
     replace(e, v, mark, buf_slice(&s->sealed));
+    return 0;
 }
 
 static int no_way(struct edit *e, const char *what)
@@ -110,8 +114,7 @@ static int seal_below(struct edit *e, struct slice v, size_t at)
     int rc = 0;
 
     if (at == path->n) {
-        seal_value(e, v);
-        return 0;
+        return seal_value(e, v);
     }
     const struct path_step *step = &path->step[at];
     if (slice_is(v, "null")) {
@@ -181,7 +184,11 @@ static int open_string(struct edit *e, struct slice v, const struct buf *stack)
     switch (seal_open_piece(s, buf_slice(&s->pointer), &plain)) {
     case SEAL_NOT_OURS:
         return 0;
+    case SEAL_FORGOTTEN:
+        replace(e, v, NULL, SLICE("null"));
+        return 0;
     case SEAL_REFUSED:
+    case SEAL_FAILED:
         return -1;
     case SEAL_OPENED:
         break;

@@ -20,6 +20,9 @@ struct sealer {
     size_t seals;
     struct seal_rule *open;
     size_t opens;
+    enum { SEAL_ERASE, SEAL_DEAD, SEAL_PASS } forgotten;
+    struct err *e;               /* of the call under way */
+    bool failed;                 /* and it is set */
     struct envelope_place place; /* of the event under way */
     struct buf text;             /* what place points into, if not the line */
     struct buf ad;
@@ -36,19 +39,21 @@ struct sealer {
 void seal_enter(struct sealer *, const struct event *);
 
 /* Begin a piece in s->sealed: append what is to be sealed, then end it. Its
- * bytes are in s->sealed then. */
+ * bytes are in s->sealed then. -1: s->why or *s->e says why not. */
 struct seal_piece {
     const struct ring_key *key;
     size_t head; /* of the envelope, what is bound */
     size_t from; /* where the sealed bytes begin */
 };
-struct seal_piece seal_begin(struct sealer *, const struct seal_rule *);
+int seal_begin(struct sealer *, const struct seal_rule *, struct seal_piece *);
 void seal_end(struct sealer *, const struct seal_piece *, struct slice path);
 
 enum seal_opened {
     SEAL_NOT_OURS, /* no envelope, or of a key that is not ours to open */
     SEAL_OPENED,
     SEAL_REFUSED, /* the reason is in s->why */
+    SEAL_FORGOTTEN,
+    SEAL_FAILED, /* *s->e */
 };
 
 /* The piece whose bytes are in s->sealed; what was sealed into *plain, which

@@ -42,10 +42,27 @@ static int check_rules(const struct sealer *s, struct err *e)
     return 0;
 }
 
+static int read_forgotten(struct sealer *s, const char *text, struct err *e)
+{
+    static const char *const words[] = {"erase", "dead", "pass"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (text == NULL || strcmp(words[i], text) == 0) {
+            s->forgotten = i;
+            return 0;
+        }
+    }
+    return err_set(e, STATUS_USAGE, "--forgotten %.40s: erase, dead or pass",
+                   text);
+}
+
 struct sealer *sealer_new(const struct sealer_options *o, struct err *e)
 {
     struct sealer *s = mem_new(sizeof *s);
 
+    if (read_forgotten(s, o->forgotten, e) < 0) {
+        goto fail;
+    }
     for (size_t i = 0; i < o->seal.n; i++) {
         if (add_rule(&s->seal, &s->seals, o->seal.v[i], e) < 0) {
             (void)err_wrap(e, "--seal");
@@ -143,15 +160,33 @@ void seal_enter(struct sealer *s, const struct event *ev)
     decode(ev->subject, &s->place.subject, &s->text);
 }
 
-struct seal_piece seal_begin(struct sealer *s, const struct seal_rule *r)
+static int no_subject(struct sealer *s, const struct seal_rule *r)
 {
-    struct seal_piece p = {.key = ring_current(r->ring)};
+    buf_clear(&s->why);
+    buf_printf(&s->why, "no subject, and %s has a key for each", r->ref);
+    return -1;
+}
 
+int seal_begin(struct sealer *s, const struct seal_rule *r,
+               struct seal_piece *p)
+{
+    const bool subjects = ring_has_subjects(r->ring);
+
+    if (subjects && s->place.subject.n == 0) {
+        return no_subject(s, r);
+    }
+    p->key = subjects ? ring_subject(r->ring, s->place.subject, s->e)
+                      : ring_current(r->ring);
+    if (p->key == NULL) {
+        s->failed = true;
+        return -1;
+    }
     buf_clear(&s->sealed);
-    p.head = envelope_begin(&s->sealed, ENVELOPE_KEY, ring_name(r->ring),
-                            p.key->id, ring_nonce(r->ring));
-    p.from = s->sealed.n;
-    return p;
+    p->head =
+        envelope_begin(&s->sealed, subjects ? ENVELOPE_SUBJECT : ENVELOPE_KEY,
+                       ring_name(r->ring), p->key->id, ring_nonce(r->ring));
+    p->from = s->sealed.n;
+    return 0;
 }
 
 void seal_end(struct sealer *s, const struct seal_piece *p, struct slice path)
@@ -219,11 +254,26 @@ static enum seal_opened refuse(struct sealer *s, const struct envelope *v,
     return SEAL_REFUSED;
 }
 
+static enum ring_found find_key(struct sealer *s, const struct seal_rule *r,
+                                const struct envelope *v,
+                                const struct ring_key **key)
+{
+    if ((v->form == ENVELOPE_SUBJECT) != ring_has_subjects(r->ring)) {
+        return RING_NONE;
+    }
+    if (v->form == ENVELOPE_SUBJECT) {
+        return ring_find_subject(r->ring, s->place.subject, v->id, key, s->e);
+    }
+    *key = ring_find(r->ring, v->id);
+    return *key != NULL ? RING_KEY : RING_NONE;
+}
+
 enum seal_opened seal_open_piece(struct sealer *s, struct slice path,
                                  struct slice *plain)
 {
     struct envelope v;
     const struct seal_rule *r = NULL;
+    const struct ring_key *k = NULL;
 
     if (!envelope_parse(&v, buf_slice(&s->sealed))) {
         return SEAL_NOT_OURS;
@@ -234,9 +284,23 @@ enum seal_opened seal_open_piece(struct sealer *s, struct slice path,
     if (r == NULL) {
         return SEAL_NOT_OURS;
     }
-    const struct ring_key *k = ring_find(r->ring, v.id);
-    if (k == NULL) {
-        return refuse(s, &v, path, ", with a version the vault does not hold");
+    switch (find_key(s, r, &v, &k)) {
+    case RING_KEY:
+        break;
+    case RING_NONE:
+        return refuse(s, &v, path,
+                      v.form == ENVELOPE_SUBJECT
+                          ? ", with a subject's key that is not here"
+                          : ", with a version the vault does not hold");
+    case RING_FORGOTTEN:
+        return s->forgotten == SEAL_ERASE  ? SEAL_FORGOTTEN
+               : s->forgotten == SEAL_PASS ? SEAL_NOT_OURS
+                                           : refuse(s, &v, path,
+                                                    ", and its subject was "
+                                                    "forgotten");
+    case RING_FAILED:
+        s->failed = true;
+        return SEAL_FAILED;
     }
     if (!try_to_open(s, &v, &k->key, path)) {
         return refuse(s, &v, path,
@@ -268,7 +332,9 @@ static void shrink(struct sealer *s)
 static enum sealer_outcome finish(struct sealer *s, enum sealer_outcome outcome,
                                   struct buf *out)
 {
-    if (outcome == SEALER_DEAD) {
+    if (s->failed) {
+        outcome = SEALER_FAILED;
+    } else if (outcome == SEALER_DEAD) {
         buf_clear(out);
         buf_append_slice(out, buf_slice(&s->why));
     }
@@ -277,9 +343,11 @@ static enum sealer_outcome finish(struct sealer *s, enum sealer_outcome outcome,
 }
 
 enum sealer_outcome sealer_seal(struct sealer *s, const struct event *ev,
-                                struct buf *out)
+                                struct buf *out, struct err *e)
 {
     buf_clear(out);
+    s->e = e;
+    s->failed = false;
     if (s->seals == 0) {
         return SEALER_PASS;
     }
@@ -294,14 +362,17 @@ enum sealer_outcome sealer_seal(struct sealer *s, const struct event *ev,
 enum { ROUNDS = 16 };
 
 enum sealer_outcome sealer_open(struct sealer *s, const struct event *ev,
-                                struct event *inside, struct buf *why)
+                                struct event *inside, struct buf *why,
+                                struct err *e)
 {
     enum sealer_outcome outcome = SEALER_PASS;
     enum sealer_outcome last = SEALER_LINE;
     bool reordered;
-    struct err e;
+    struct err bad;
 
     *inside = *ev;
+    s->e = e;
+    s->failed = false;
     buf_clear(why);
     for (int i = 0; i < ROUNDS && s->opens > 0 && last == SEALER_LINE; i++) {
         struct buf *line = &s->line[i % 2];
@@ -313,12 +384,22 @@ enum sealer_outcome sealer_open(struct sealer *s, const struct event *ev,
             last = seal_open_fields(s, inside, line);
         }
         if (last == SEALER_LINE &&
-            event_parse(inside, buf_slice(line), &reordered, &e) < 0) {
+            event_parse(inside, buf_slice(line), &reordered, &bad) < 0) {
             buf_clear(&s->why);
-            buf_puts(&s->why, e.text);
+            buf_puts(&s->why, bad.text);
             last = SEALER_DEAD;
         }
         outcome = last == SEALER_PASS ? outcome : last;
     }
     return finish(s, outcome, why);
+}
+
+int sealer_sync(struct sealer *s, struct err *e)
+{
+    for (size_t i = 0; i < s->seals; i++) {
+        if (ring_sync(s->seal[i].ring, e) < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }

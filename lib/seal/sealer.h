@@ -21,6 +21,12 @@
  *     no JSON, or no way to       dead                 passes
  *     the field in it
  *     a field that is missing     passes               passes
+ *     of a forgotten subject                           dropped; a field
+ *                                                      becomes null
+ *
+ * With a key for each subject an event needs one, or it is dead. A subject that
+ * was forgotten gets a new key when it comes again: a refusal would leave the
+ * event in the clear, among the dead letters.
  */
 #ifndef SEAL_SEALER_H
 #define SEAL_SEALER_H
@@ -33,14 +39,17 @@ struct sealer;
 
 /* What the options say; borrowed. */
 struct sealer_options {
-    struct opt_list seal; /* vault:NAME or vault:NAME=PATH */
-    struct opt_list open; /* vault:NAME */
+    struct opt_list seal;  /* vault:NAME or vault:NAME=PATH */
+    struct opt_list open;  /* vault:NAME */
+    const char *forgotten; /* erase, dead or pass; NULL: erase */
 };
 
 enum sealer_outcome {
-    SEALER_PASS, /* the event as it came */
-    SEALER_LINE, /* another line, without line end */
-    SEALER_DEAD, /* there is a reason instead */
+    SEALER_PASS,   /* the event as it came */
+    SEALER_LINE,   /* another line, without line end */
+    SEALER_DEAD,   /* there is a reason instead */
+    SEALER_DROP,   /* of a forgotten subject */
+    SEALER_FAILED, /* the stage cannot go on; the error says why */
 };
 
 /* Looks at the options only. 64. */
@@ -52,12 +61,17 @@ int sealer_start(struct sealer *, struct err *);
 
 /* out is cleared first, and is not what the event stands in. */
 enum sealer_outcome sealer_seal(struct sealer *, const struct event *,
-                                struct buf *out);
+                                struct buf *out, struct err *);
 
 /* The event as it was before, which stands in the sealer until the next call.
  * What was sealed under several of these keys, one in another, is opened to the
  * ground. The reason of a dead one is in why. */
 enum sealer_outcome sealer_open(struct sealer *, const struct event *,
-                                struct event *inside, struct buf *why);
+                                struct event *inside, struct buf *why,
+                                struct err *);
+
+/* Before anything leaves the stage that was sealed: keys of subjects that were
+ * made for it are on the disk then. 74, 75. */
+int sealer_sync(struct sealer *, struct err *);
 
 #endif

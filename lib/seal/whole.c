@@ -172,6 +172,7 @@ enum sealer_outcome seal_whole(struct sealer *s, const struct seal_rule *r,
     const struct slice type = ev->datacontenttype;
     const bool is_data = ev->data.p != NULL;
     char head[PLAIN_HEAD] = {is_data ? WAS_DATA : WAS_BASE64};
+    struct seal_piece piece;
 
     if ((!is_data && ev->data_base64.p == NULL) ||
         (seal_take_whole(s, ev) && seal_is_under(r, buf_slice(&s->sealed)))) {
@@ -181,7 +182,9 @@ enum sealer_outcome seal_whole(struct sealer *s, const struct seal_rule *r,
         return dead(s, "datacontenttype is too long to be sealed");
     }
     put16(head + 1, (uint16_t)type.n);
-    const struct seal_piece piece = seal_begin(s, r);
+    if (seal_begin(s, r, &piece) < 0) {
+        return SEALER_DEAD;
+    }
     buf_append(&s->sealed, head, sizeof head);
     buf_append_slice(&s->sealed, type);
     const struct slice b64 = ev->data_base64;
@@ -232,7 +235,10 @@ enum sealer_outcome seal_open_whole(struct sealer *s, const struct event *ev,
     switch (seal_open_piece(s, SLICE(""), &plain)) {
     case SEAL_NOT_OURS:
         return SEALER_PASS;
+    case SEAL_FORGOTTEN:
+        return SEALER_DROP;
     case SEAL_REFUSED:
+    case SEAL_FAILED:
         return SEALER_DEAD;
     case SEAL_OPENED:
         break;

@@ -127,6 +127,9 @@ static int write_out(struct filter *f, struct err *e)
     struct pollfd fds[2];
     int rc;
 
+    if (f->ops->flush != NULL && f->ops->flush(f->ctx, e) < 0) {
+        return -1;
+    }
     while ((rc = stage_write(&f->stage, STDOUT_FILENO, &f->out, &f->sent, e)) ==
            0) {
         fds[1] = (struct pollfd){STDOUT_FILENO, POLLOUT, 0};

@@ -15,6 +15,9 @@ struct filter_ops {
     int (*event)(void *ctx, const struct event *, struct filter *,
                  struct err *);
     void (*close)(void *ctx);
+
+    /* What was emitted so far is about to leave. May be NULL. */
+    int (*flush)(void *ctx, struct err *);
 };
 
 int filter_main(const struct stage_program *, const struct filter_ops *,

@@ -86,10 +86,10 @@ void keys_entry(const struct safe *vault_key, const unsigned char *id,
     derive(vault_key, "dpp-vault 1 entry", id, name, out);
 }
 
-void keys_label(const struct safe *key, const char *label, struct safe *out)
+void keys_label(const struct safe *key, const char *label,
+                unsigned char out[KEYS_BYTES])
 {
-    safe_new(out, KEYS_BYTES);
-    keys_mac(key, (struct slice){label, strlen(label) + 1}, out->p);
+    keys_mac(key, (struct slice){label, strlen(label) + 1}, out);
 }
 
 void keys_mac(const struct safe *key, struct slice s, unsigned char *mac)

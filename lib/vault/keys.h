@@ -57,7 +57,8 @@ void keys_mac(const struct safe *key, struct slice, unsigned char *mac);
 /* XChaCha20-Poly1305: n bytes become n + KEYS_TAG, the nonce is a fresh one;
  * and back: false if anything is not as it was, nothing is written then. */
 /* Another key out of this one, and what it is for. */
-void keys_label(const struct safe *key, const char *label, struct safe *out);
+void keys_label(const struct safe *key, const char *label,
+                unsigned char out[KEYS_BYTES]);
 
 void keys_seal(const struct safe *key, struct slice ad, struct slice plain,
                unsigned char *nonce, unsigned char *out);

@@ -39,6 +39,7 @@ static const struct kind kinds[] = {
       {"access_token", KIND_SHORT, true},
       {"renewing", KIND_OWN, true}}},
     {8, "key", "secret", {{"secret", KIND_KEY, false}}},
+    {KIND_SUBJECTS, "subjects", "secret", {{"secret", KIND_KEY, false}}},
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };

@@ -19,6 +19,8 @@ enum {
     KIND_SHORT_MAX = 8 * 1024,
 };
 
+enum { KIND_SUBJECTS = 9 }; /* the code of what seals keys of subjects */
+
 enum kind_check {
     KIND_BYTES,     /* anything */
     KIND_TEXT,      /* no control characters */

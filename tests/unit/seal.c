@@ -80,9 +80,9 @@ static enum sealer_outcome run(struct sealer *s, bool seal, struct slice line,
         die(&e);
     }
     if (seal) {
-        return sealer_seal(s, &ev, out);
+        return sealer_seal(s, &ev, out, &e);
     }
-    const enum sealer_outcome rc = sealer_open(s, &ev, &inside, out);
+    const enum sealer_outcome rc = sealer_open(s, &ev, &inside, out, &e);
     if (rc == SEALER_LINE) {
         buf_append_slice(out, inside.line);
     }
