@@ -446,7 +446,5 @@ int main(int argc, char **argv)
         .close = close_listen,
     };
 
-    const int status = source_main(&program, &ops, &l, argc, argv);
-    free(l.keys.v);
-    return status;
+    return source_main(&program, &ops, &l, argc, argv);
 }

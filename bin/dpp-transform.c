@@ -262,11 +262,6 @@ int main(int argc, char **argv)
     buf_release(&m.out);
     buf_release(&m.sealed);
     buf_release(&m.lines);
-    free(m.sealing.seal.v);
-    free(m.sealing.open.v);
-    free(o->arg.v);
-    free(o->argjson.v);
-    free(o->folders.v);
     while (m.places > 0) {
         free(m.place[--m.places]);
     }

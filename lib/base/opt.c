@@ -169,6 +169,17 @@ static int parse_short(const struct opt_usage *u, char **argv, int *i,
     return 0;
 }
 
+void opt_release(const struct opt *table)
+{
+    for (const struct opt *o = table; o->help != NULL; o++) {
+        if (o->kind == OPT_LIST || o->kind == OPT_PAIR) {
+            struct opt_list *list = o->to;
+            free(list->v);
+            *list = (struct opt_list){0};
+        }
+    }
+}
+
 int opt_parse(const struct opt_usage *u, int argc, char **argv, struct err *e)
 {
     int i = 1;

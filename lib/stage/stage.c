@@ -308,6 +308,7 @@ int stage_end(struct stage *s, int rc, struct err *e)
     }
     stats_send(&s->stats, NOTIFY_ONCE);
     stats_release(&s->stats);
+    opt_release(s->program->options);
     if (s->signal_fd >= 0) {
         (void)close(s->signal_fd);
     }
