@@ -36,6 +36,8 @@ static const struct opt table[] = {
      &conf.dead, 0, 0},
     {'s', "state", "DIR", "the retry store (below the state folder)",
      OPT_STRING, &conf.dir, 0, 0},
+    {0, "state-key", "REF", "encrypt it under this key, as -k", OPT_STRING,
+     &conf.key, 0, 0},
     {'n', "dry-run", NULL, "dry run: show the requests, send nothing", OPT_FLAG,
      &dry, 0, 0},
     {0, "rate", "N[/s|/m|/h]", "at most so many requests in that time",

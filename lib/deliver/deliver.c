@@ -105,7 +105,7 @@ static int open_all(struct deliver *d, struct err *e)
     if (target_load_secret(d->target, e) < 0) {
         return -1;
     }
-    d->store = store_open(d->dir, &d->lanes, e);
+    d->store = store_open(d->dir, d->conf->key, &d->lanes, e);
     if (d->store == NULL || open_client(d, e) < 0 || open_dead(d, e) < 0) {
         return -1;
     }

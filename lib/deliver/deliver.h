@@ -80,6 +80,7 @@ struct deliver_conf {
     struct topic_store_conf broker; /* of the dead letters */
     const char *dead;               /* topic, "none", or NULL: by origin */
     const char *dir;   /* retry store; NULL: below the state folder */
+    const char *key;   /* that it is encrypted under, by reference, or NULL */
     uint64_t requests; /* at a time */
     uint64_t timeout_ms;
     uint64_t inline_ms;

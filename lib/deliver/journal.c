@@ -271,7 +271,7 @@ static int choose(struct journal *j, uint64_t *number, struct err *e)
     }
 }
 
-struct journal *journal_open(const char *dir, struct err *e)
+struct journal *journal_open(const char *dir, const char *key, struct err *e)
 {
     struct journal *j = mem_new(sizeof *j);
     uint64_t number = 0;
@@ -282,7 +282,8 @@ struct journal *journal_open(const char *dir, struct err *e)
         goto fail;
     }
     j->log = log_open(dir, e);
-    if (j->log == NULL || choose(j, &number, e) < 0 ||
+    if (j->log == NULL || (key != NULL && log_key_read(j->log, key, e) < 0) ||
+        choose(j, &number, e) < 0 ||
         (number > 0 && open_generation(j, number, false, e) < 0)) {
         goto fail;
     }

@@ -18,8 +18,9 @@
 struct err;
 struct journal;
 
-/* Makes the folder; STATUS_RETRY with the owner's pid if another has it. */
-struct journal *journal_open(const char *dir, struct err *);
+/* Makes the folder; key: by reference, or NULL. STATUS_RETRY with the owner's
+ * pid if another has it. */
+struct journal *journal_open(const char *dir, const char *key, struct err *);
 void journal_close(struct journal *);
 
 /* Each record of the generation in force, in order; -1 from fn ends it. */

@@ -176,7 +176,8 @@ static int load(void *arg, uint64_t offset, struct slice record, struct err *e)
     return 0;
 }
 
-struct store *store_open(const char *dir, struct lanes *hashes, struct err *e)
+struct store *store_open(const char *dir, const char *key, struct lanes *hashes,
+                         struct err *e)
 {
     struct store *s = mem_new(sizeof *s);
     struct loading l = {.store = s};
@@ -184,7 +185,7 @@ struct store *store_open(const char *dir, struct lanes *hashes, struct err *e)
     parked_init(&s->keys);
     s->hashes = hashes;
     s->compact_at = COMPACT_MIN;
-    s->journal = journal_open(dir, e);
+    s->journal = journal_open(dir, key, e);
     const int rc =
         s->journal == NULL ? -1 : journal_walk(s->journal, load, &l, e);
     free(l.where);

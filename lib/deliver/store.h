@@ -29,9 +29,11 @@ struct lanes;
 struct parked;
 struct store;
 
-/* Opens, locks and reads it; every key is due at once. hashes: who names
- * keys. STATUS_RETRY if another process has it. */
-struct store *store_open(const char *dir, struct lanes *hashes, struct err *);
+/* Opens, locks and reads it; every key is due at once. key: of encryption, by
+ * reference, or NULL; hashes: who names keys. STATUS_RETRY if another process
+ * has it. */
+struct store *store_open(const char *dir, const char *key, struct lanes *hashes,
+                         struct err *);
 
 /* What is gathered is written. */
 void store_close(struct store *);

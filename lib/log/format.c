@@ -24,7 +24,7 @@ enum { HEAD_MAX = FORMAT_HEAD + (1 << 16) + (1 << 17) };
 
 static const char MAGIC[8] = "dpplog1\n";
 
-/* Layout: magic 8, base 8, serial 8, tag 8, made 8, topic 16, spare 4, CRC 4.
+/* Layout: magic 8, base 8, serial 8, tag 8, made 8, topic 16, key 4, CRC 4.
  * The id's 32 hex digits are kept as 16 bytes. */
 static unsigned nibble(char c)
 {
@@ -44,6 +44,7 @@ void format_segment_write(char out[FORMAT_SEGMENT],
         out[40 + i] =
             (char)(nibble(h->topic[2 * i]) << 4 | nibble(h->topic[2 * i + 1]));
     }
+    put32(out + 56, h->key);
     put32(out + 60, crc32c(0, out, 60));
 }
 
@@ -57,6 +58,7 @@ int format_segment_read(const char in[FORMAT_SEGMENT], struct segment_head *h)
     h->serial = get64(in + 16);
     h->tag = get64(in + 24);
     h->made_ms = get64(in + 32);
+    h->key = get32(in + 56);
     for (int i = 0; i < 16; i++) {
         const unsigned char c = (unsigned char)in[40 + i];
         h->topic[2 * i] = "0123456789abcdef"[c >> 4];
@@ -85,6 +87,11 @@ void batch_begin(struct buf *out, struct slice name, struct slice pos)
     put16(out->p + NAME_LEN, (uint16_t)name.n);
 }
 
+size_t batch_body(const struct buf *out)
+{
+    return get32(out->p + HEAD_LEN);
+}
+
 int batch_entry(struct buf *out, uint32_t partition, const struct slice part[2])
 {
     const uint64_t n = part[0].n + part[1].n;
@@ -104,7 +111,7 @@ int batch_entry(struct buf *out, uint32_t partition, const struct slice part[2])
 
 void batch_finish(struct buf *out)
 {
-    const uint32_t head = get32(out->p + HEAD_LEN);
+    const size_t head = batch_body(out);
 
     pad8(out);
     put32(out->p + BODY_LEN, (uint32_t)(out->n - head));

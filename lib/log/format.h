@@ -31,6 +31,7 @@ struct segment_head {
     uint64_t serial; /* 1, 2, 3 … in the life of the topic */
     uint64_t tag;    /* never 0 */
     uint64_t made_ms;
+    uint32_t key;   /* id, of its records: cipher.h; 0: none */
     char topic[32]; /* the topic's id: hex digits */
 };
 
@@ -57,6 +58,8 @@ struct batch {
 /* Build: batch_begin(), batch_entry() for each, then, when the place is known,
  * batch_seal(). out is cleared first. -1 if the body gets too long. */
 void batch_begin(struct buf *out, struct slice name, struct slice pos);
+/* Where its body begins. */
+size_t batch_body(const struct buf *out);
 int batch_entry(struct buf *out, uint32_t partition,
                 const struct slice part[2]);
 void batch_finish(struct buf *out);

@@ -17,11 +17,21 @@ struct err;
 struct log;
 
 enum { LOG_NAME_MAX = 200, LOG_GROUP_EXPIRY_MS = 7 * 24 * 3600 * 1000 };
+enum { LOG_KEY = 32 };
 
 /* Makes the directory where it is missing; refuses a network file system and
  * a VERSION it does not know. */
 struct log *log_open(const char *dir, struct err *);
 void log_close(struct log *);
+
+/* Encrypt the records of topics that are opened or made from now on under this
+ * key (LOG_KEY bytes), from their next segment on. More keys read what was
+ * written under them. Without its key such a topic is 77. */
+void log_key(struct log *, struct slice key);
+
+/* The same by reference (vault/secret.h): 64 hex digits, or a key of the vault
+ * in all its versions. */
+int log_key_read(struct log *, const char *ref, struct err *);
 
 /* --- topics ------------------------------------------------------------- */
 

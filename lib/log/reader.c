@@ -39,8 +39,10 @@ struct log_reader {
     uint64_t limit;     /* proved to be readable up to here */
     uint64_t offset;    /* of the next record */
     uint64_t want;      /* skip records before this one */
-    struct slice rest;  /* entries of the present batch … */
-    uint32_t left;      /* … and how many */
+    const struct cipher_key *key; /* of the segment, or NULL */
+    struct buf plain;             /* the present batch, opened */
+    struct slice rest;            /* entries of the present batch … */
+    uint32_t left;                /* … and how many */
     uint64_t time_ms;
     struct trail trail;
 };
@@ -84,6 +86,7 @@ void log_reader_close(struct log_reader *r)
         (void)close(r->inotify);
     }
     shared_close(&r->shared);
+    buf_release(&r->plain);
     free(r->trail.v);
     free(r);
 }
@@ -107,6 +110,10 @@ static int enter(struct log_reader *r, uint64_t offset, struct err *e)
     }
     if (rc == 0) {
         return expired(r, offset, e);
+    }
+    if (shared_key(&r->shared, &seg, &r->key, e) < 0) {
+        segment_close(&seg);
+        return -1;
     }
     segment_close(&r->seg);
     r->seg = seg;
@@ -234,12 +241,15 @@ static int take_batch(struct log_reader *r, struct err *e)
         return segment_damage(&r->seg, r->byte, "a batch with a wrong checksum",
                               e);
     }
+    if (!skip && !cipher_open(r->key, &b, &r->plain, &r->rest)) {
+        return segment_damage(&r->seg, r->byte,
+                              "a batch that its key does not open", e);
+    }
     r->byte = b.next;
     r->time_ms = b.time_ms;
     if (skip) {
         r->offset += b.count;
     } else {
-        r->rest = b.body;
         r->left = b.count;
     }
     return 0;

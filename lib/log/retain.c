@@ -94,28 +94,47 @@ struct old {
     uint64_t next; /* base of the segment behind */
 };
 
+/* No record of this batch is one that somebody has not read; false also if that
+ * cannot be seen. */
+static bool batch_read_by_all(const struct shared *s, const struct batch *b,
+                              const struct cipher_key *key,
+                              const uint64_t *read)
+{
+    struct buf room;
+    struct slice rest;
+    struct slice data;
+    uint32_t p;
+
+    buf_init(&room);
+    bool all = cipher_open(key, b, &room, &rest);
+    for (uint32_t i = 0; all && i < b->count; i++) {
+        all = batch_entry_next(&rest, &p, &data) && p < s->meta.partitions &&
+              read[p] > b->base + i;
+    }
+    buf_release(&room);
+    return all;
+}
+
 static bool all_read(const struct shared *s, struct old *o,
                      const uint64_t *read)
 {
     uint64_t at = FORMAT_SEGMENT;
     bool behind = false;
     struct batch b;
-    struct slice data;
-    uint32_t p;
+    const uint32_t id = o->seg.head.key;
+    const struct cipher_key *key = cipher_find(&s->cipher, id);
 
     for (uint32_t i = 0; i < s->meta.partitions; i++) {
         behind = behind || read[i] < o->next;
     }
+    if (behind && id != 0 && key == NULL) {
+        return false;
+    }
     while (behind && at < o->index.end) {
         if (batch_read(o->seg.map + at, o->index.end - at, at, o->seg.head.tag,
-                       &b) != 1) {
+                       &b) != 1 ||
+            !batch_read_by_all(s, &b, key, read)) {
             return false;
-        }
-        for (uint32_t i = 0; i < b.count; i++) {
-            if (!batch_entry_next(&b.body, &p, &data) ||
-                p >= s->meta.partitions || read[p] <= b.base + i) {
-                return false;
-            }
         }
         at = b.next;
     }

@@ -48,8 +48,9 @@ static uint64_t size_for(const char *dir, const struct log_topic *t,
     return ((size < least ? least : size) + PAGE - 1) / PAGE * PAGE;
 }
 
-static void new_head(struct segment_head *h, const char id[33])
+static void new_head(struct segment_head *h, const char id[33], uint32_t key)
 {
+    h->key = key;
     do {
         rand_bytes(&h->tag, sizeof h->tag);
     } while (h->tag == 0);
@@ -63,7 +64,8 @@ static void blank_head(struct buf *start)
     start->n = FORMAT_SEGMENT;
 }
 
-int roll_first(const char *dir, const struct log_topic *t, struct err *e)
+int roll_first(const char *dir, const struct log_topic *t, uint32_t key,
+               struct err *e)
 {
     struct segment_head head = {.serial = 1};
     struct segment seg;
@@ -71,7 +73,7 @@ int roll_first(const char *dir, const struct log_topic *t, struct err *e)
 
     buf_init(&start);
     blank_head(&start);
-    new_head(&head, t->id);
+    new_head(&head, t->id, key);
     const int rc =
         segment_make(&seg, dir, &head, size_for(dir, t, start.n), &start, e);
     buf_release(&start);
@@ -162,7 +164,7 @@ int roll(struct shared *s, struct segment *seg, struct positions *p,
     }
     buf_init(&start);
     blank_head(&start);
-    new_head(&head, s->meta.id);
+    new_head(&head, s->meta.id, cipher_first_id(&s->cipher));
     positions_snapshot(p, &head, end->time_ms, &start);
     atomic_store(&s->state->rolling_base, head.base);
     atomic_store(&s->state->rolling, head.tag);

@@ -7,7 +7,8 @@
 
 /* The first one of a topic that is being made. 74 also when the disk is full.
  */
-int roll_first(const char *dir, const struct log_topic *, struct err *);
+int roll_first(const char *dir, const struct log_topic *, uint32_t key,
+               struct err *);
 
 /* Begin a new segment behind `end` (of the present one, *seg, durable up to
  * there) with room for a batch of `need` bytes, and make it the present one

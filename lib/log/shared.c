@@ -69,6 +69,8 @@ static int join(struct shared *s, struct log *log, struct err *e)
     if (load_meta(s, log, e) < 0 || open_run(s, e) < 0) {
         return -1;
     }
+    cipher_release(&s->cipher);
+    cipher_derive(&log->keys, s->meta.id, &s->cipher);
     if (alone == 1 && recover_needed(s) && recover(s, e) < 0) {
         return -1;
     }
@@ -126,6 +128,7 @@ void shared_close(struct shared *s)
     if (s->lock >= 0) {
         (void)close(s->lock);
     }
+    cipher_release(&s->cipher);
     free(s->topic);
     free(s->store);
     free(s->dir);
@@ -170,4 +173,41 @@ int shared_segment(const struct shared *s, uint64_t offset, struct segment *seg,
             return rc;
         }
     }
+}
+
+int shared_key(struct shared *s, const struct segment *seg,
+               const struct cipher_key **key, struct err *e)
+{
+    *key = NULL;
+    if (seg->head.key == 0) {
+        return 0;
+    }
+    *key = cipher_find(&s->cipher, seg->head.key);
+    if (*key != NULL) {
+        s->is_ours = true;
+        return 0;
+    }
+    if (s->cipher.n == 0) {
+        return err_set(e, STATUS_REFUSED,
+                       "topic \"%s\" is encrypted: give its key with "
+                       "-X key=REF",
+                       s->topic);
+    }
+    return err_set(e, s->is_ours ? STATUS_RETRY : STATUS_REFUSED,
+                   "topic \"%s\": %s is encrypted under another key than "
+                   "those given",
+                   s->topic, seg->path);
+}
+
+int shared_check_key(struct shared *s, struct err *e)
+{
+    const struct cipher_key *key;
+    struct segment seg;
+
+    if (shared_segment(s, UINT64_MAX, &seg, e) <= 0) {
+        return -1;
+    }
+    const int rc = shared_key(s, &seg, &key, e);
+    segment_close(&seg);
+    return rc;
 }

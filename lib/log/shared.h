@@ -3,12 +3,14 @@
 #ifndef LOG_SHARED_H
 #define LOG_SHARED_H
 
+#include "log/cipher.h"
 #include "log/log.h"
 #include "log/segment.h"
 #include "log/state.h"
 
 struct log {
     char *dir;
+    struct cipher keys;
 };
 
 /* Bytes of the lock file. Order: append, then sync. */
@@ -25,6 +27,8 @@ struct shared {
     char *dir;   /* DIR/topics/T */
     char *run;   /* DIR/run/topics/T */
     struct log_topic meta;
+    struct cipher cipher;
+    bool is_ours; /* one of the keys was right for a segment */
     int lock;
     int wake; /* the file that readers watch */
     struct state *state;
@@ -45,6 +49,14 @@ void shared_synced(const struct shared *, struct mark *);
  * offset lies before the oldest, -1. */
 int shared_segment(const struct shared *, uint64_t offset, struct segment *,
                    struct err *);
+
+/* The key of a segment, NULL if it is not encrypted. 77: it is none of those
+ * that are known; 75 if another one was right before: it was rotated since. */
+int shared_key(struct shared *, const struct segment *,
+               const struct cipher_key **, struct err *);
+
+/* The same of the present segment. */
+int shared_check_key(struct shared *, struct err *);
 
 /* DIR/KIND/NAME, for whoever knows no topic; caller frees. */
 char *store_path(struct log *, const char *kind, const char *name);

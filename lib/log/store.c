@@ -98,9 +98,15 @@ fail:
 void log_close(struct log *log)
 {
     if (log != NULL) {
+        cipher_release(&log->keys);
         free(log->dir);
         free(log);
     }
+}
+
+void log_key(struct log *log, struct slice key)
+{
+    cipher_add(&log->keys, key);
 }
 
 char *store_path(struct log *log, const char *kind, const char *name)

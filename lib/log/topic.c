@@ -91,13 +91,16 @@ static int make_folder(struct log *log, const char *tmp, const char *dir,
     char *json = mem_printf("%s/topic.json", tmp);
     char *text = meta_text(t);
     char *topics = store_path(log, "topics", "");
+    struct cipher cipher = {0};
     int rc = dir_make(tmp, e);
+
+    cipher_derive(&log->keys, t->id, &cipher);
 
     if (rc == 0) {
         rc = file_replace(json, text, strlen(text), 0600, e);
     }
     if (rc == 0) {
-        rc = roll_first(tmp, t, e);
+        rc = roll_first(tmp, t, cipher_first_id(&cipher), e);
     }
     if (rc == 0 && rename(tmp, dir) < 0) {
         rc = errno == EEXIST || errno == ENOTEMPTY
@@ -107,6 +110,7 @@ static int make_folder(struct log *log, const char *tmp, const char *dir,
     if (rc == 0) {
         rc = dir_sync(topics, e);
     }
+    cipher_release(&cipher);
     free(topics);
     free(text);
     free(json);

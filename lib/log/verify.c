@@ -15,6 +15,8 @@ struct verify {
     void (*report)(void *, const char *);
     void *arg;
     uint32_t partitions;
+    const struct cipher *cipher;
+    struct buf plain;
     int faults;
     uint64_t records;
 };
@@ -26,10 +28,10 @@ static void fault(struct verify *v, const struct err *e)
 }
 
 /* What is wrong with the batch at `at`, or NULL. */
-static const char *look(const struct verify *v, const struct segment *s,
-                        uint64_t at, uint64_t limit, uint64_t offset,
-                        struct batch *b)
+static const char *look(struct verify *v, const struct segment *s, uint64_t at,
+                        uint64_t limit, uint64_t offset, struct batch *b)
 {
+    const struct cipher_key *key = cipher_find(v->cipher, s->head.key);
     struct slice rest;
     struct slice data;
     uint32_t partition;
@@ -43,7 +45,12 @@ static const char *look(const struct verify *v, const struct segment *s,
     if (b->base != offset) {
         return "a batch with a wrong offset";
     }
-    rest = b->body;
+    if (s->head.key != 0 && key == NULL) {
+        return NULL; /* its checksum is all that can be said */
+    }
+    if (!cipher_open(key, b, &v->plain, &rest)) {
+        return "a batch that its key does not open";
+    }
     for (uint32_t i = 0; i < b->count; i++) {
         if (!batch_entry_next(&rest, &partition, &data) ||
             partition >= v->partitions) {
@@ -159,6 +166,9 @@ int log_topic_verify(struct log *log, const char *topic,
                                    "there is no topic \"%s\"", topic);
     }
     v.partitions = meta.partitions;
+    struct cipher cipher = {0};
+    cipher_derive(&log->keys, meta.id, &cipher);
+    v.cipher = &cipher;
     /* Damage at the end keeps it from being opened: then by the files alone. */
     const bool open = shared_open(&s, log, topic, e) == 0;
     if (!open && e->status != STATUS_IO) {
@@ -182,6 +192,8 @@ int log_topic_verify(struct log *log, const char *topic,
         rc = v.faults;
     }
     *records = v.records;
+    buf_release(&v.plain);
+    cipher_release(&cipher);
     free(base);
     free(dir);
     shared_close(&s);

@@ -82,6 +82,7 @@ struct log_writer *log_writer_open(struct log *log, const char *topic,
     positions_init(&w->positions);
     map_init(&w->runs);
     if (shared_open(&w->shared, log, topic, e) < 0 ||
+        shared_check_key(&w->shared, e) < 0 ||
         syncer_init(&w->sync, &w->shared, e) < 0) {
         log_writer_close(w);
         return NULL;
@@ -153,6 +154,7 @@ static int follow(struct log_writer *w, struct mark *end, struct err *e)
     }
     shared_appended(&w->shared, end);
     if (w->seg.fd < 0 || w->seg.head.serial != end->serial) {
+        const struct cipher_key *key;
         segment_close(&w->seg);
         const int rc = segment_open(&w->seg, w->shared.dir, end->base,
                                     w->shared.meta.id, e);
@@ -161,7 +163,8 @@ static int follow(struct log_writer *w, struct mark *end, struct err *e)
                            w->shared.dir);
         }
         w->size = 0;
-        if (rc < 0 || syncer_segment(&w->sync, &w->seg, e) < 0) {
+        if (rc < 0 || shared_key(&w->shared, &w->seg, &key, e) < 0 ||
+            syncer_segment(&w->sync, &w->seg, e) < 0) {
             segment_close(&w->seg);
             return -1;
         }
@@ -232,7 +235,8 @@ static int make_room(struct log_writer *w, struct mark *end, uint64_t need,
         w->size =
             segment_size(&w->seg); /* another writer may have extended it */
     }
-    if (!lost && end->byte + need <= w->size && !too_old(w, end)) {
+    if (!lost && end->byte + need <= w->size && !too_old(w, end) &&
+        w->seg.head.key == cipher_first_id(&w->shared.cipher)) {
         return 0;
     }
     rc = next_segment(w, need, e);
@@ -321,6 +325,9 @@ static int append_locked(struct log_writer *w, uint32_t count,
 static int encode(struct log_writer *w, const struct log_entry *v, size_t n,
                   struct slice name, struct slice pos, struct err *e)
 {
+    const struct cipher_key *key =
+        n > 0 ? cipher_first(&w->shared.cipher) : NULL;
+
     if (name.n > LOG_NAME_MAX) {
         return err_set(e, STATUS_STREAM, "a name of %zu bytes", name.n);
     }
@@ -328,6 +335,9 @@ static int encode(struct log_writer *w, const struct log_entry *v, size_t n,
         return -1;
     }
     batch_begin(&w->batch, name, pos);
+    if (key != NULL) {
+        cipher_begin(&w->batch);
+    }
     for (size_t i = 0; i < n; i++) {
         if (v[i].partition >= w->shared.meta.partitions) {
             return err_set(e, STATUS_BUG,
@@ -340,6 +350,9 @@ static int encode(struct log_writer *w, const struct log_entry *v, size_t n,
                            "bytes",
                            w->shared.topic, FORMAT_BODY_MAX);
         }
+    }
+    if (key != NULL) {
+        cipher_end(key, &w->batch, batch_body(&w->batch));
     }
     batch_finish(&w->batch);
     return 0;

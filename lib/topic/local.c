@@ -5,14 +5,34 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "vault/ref.h"
+
+static int use_keys(struct log *log, const struct topic_store_conf *conf,
+                    struct err *e)
+{
+    int rc = conf->secret != NULL ? log_key_read(log, conf->secret, e) : 0;
+
+    for (size_t i = 0; rc == 0 && i < conf->property.n; i++) {
+        const char *text = conf->property.v[i];
+        const char *ref = ref_after(text, "key=");
+        rc = ref == NULL ? err_set(e, STATUS_USAGE,
+                                   "-X %.*s: a log has one property: key=REF",
+                                   (int)strcspn(text, "="), text)
+                         : log_key_read(log, ref, e);
+    }
+    return rc;
+}
 
 static struct topic_store *
 open_store(const char *dir, const struct topic_store_conf *conf, struct err *e)
 {
-    (void)conf;
     struct log *log = log_open(dir, e);
 
     if (log == NULL) {
+        return NULL;
+    }
+    if (use_keys(log, conf, e) < 0) {
+        log_close(log);
         return NULL;
     }
     struct local_store *s = mem_new(sizeof *s);

@@ -12,13 +12,15 @@
 #define TOPIC_STORE_OPTIONS(conf)                                              \
     {'b', "broker", "BROKER", "log:DIR or kafka://HOST:PORT,…",                \
      OPT_STRING, &(conf).broker, 0, 0},                                        \
-    {'X', "property", "NAME=VALUE", "librdkafka property (@FILE: many)",       \
+    {'X', "property", "NAME=VALUE",                                           \
+     "librdkafka property (@FILE: many); of a log: key=REF, encrypt it",       \
      OPT_LIST, &(conf).property, 0, 0}
 
 /* Of those where -k has no other use. */
 #define TOPIC_SECRET_OPTION(conf)                                              \
     {'k', "key", "REF",                                                        \
-     "the broker's password: vault:NAME, file:PATH, cred:NAME, fd:N",          \
+     "password of a broker, or key of a log: vault:NAME, file:PATH, "          \
+     "cred:NAME, fd:N",                                                        \
      OPT_STRING, &(conf).secret, 0, 0}
 
 /* Of those that write the events of a pipe. */

@@ -142,3 +142,32 @@ bool keys_open_into(const struct safe *key, struct slice ad, const char *nonce,
                (const unsigned char *)ad.p, ad.n, (const unsigned char *)nonce,
                key->p) == 0;
 }
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+bool keys_parse(struct slice text, struct safe *out)
+{
+    bool good = text.n == KEYS_BYTES || text.n == (size_t)2 * KEYS_BYTES;
+
+    safe_new(out, KEYS_BYTES);
+    if (text.n == KEYS_BYTES) {
+        memcpy(out->p, text.p, KEYS_BYTES);
+        return true;
+    }
+    for (size_t i = 0; good && i < KEYS_BYTES; i++) {
+        const int high = hex_digit(text.p[2 * i]);
+        const int low = hex_digit(text.p[2 * i + 1]);
+        good = high >= 0 && low >= 0;
+        out->p[i] = (unsigned char)(high << 4 | low);
+    }
+    if (!good) {
+        safe_release(out);
+    }
+    return good;
+}

@@ -54,12 +54,15 @@ void keys_entry(const struct safe *vault_key, const unsigned char *id,
 /* The proof of these bytes under a key. */
 void keys_mac(const struct safe *key, struct slice, unsigned char *mac);
 
-/* XChaCha20-Poly1305: n bytes become n + KEYS_TAG, the nonce is a fresh one;
- * and back: false if anything is not as it was, nothing is written then. */
 /* Another key out of this one, and what it is for. */
 void keys_label(const struct safe *key, const char *label,
                 unsigned char out[KEYS_BYTES]);
 
+/* A key as it is written: 32 bytes, or 64 hex digits. False: it is none. */
+bool keys_parse(struct slice text, struct safe *out);
+
+/* XChaCha20-Poly1305: n bytes become n + KEYS_TAG, the nonce is a fresh one;
+ * and back: false if anything is not as it was, nothing is written then. */
 void keys_seal(const struct safe *key, struct slice ad, struct slice plain,
                unsigned char *nonce, unsigned char *out);
 bool keys_open(const struct safe *key, struct slice ad,

@@ -269,39 +269,17 @@ void kind_forget(struct safe field[KIND_FIELDS])
     }
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-static bool hex_key(struct slice s, unsigned char out[KEYS_BYTES])
-{
-    bool good = s.n == (size_t)2 * KEYS_BYTES;
-
-    for (size_t i = 0; good && i < KEYS_BYTES; i++) {
-        const int high = hex_digit(s.p[2 * i]);
-        const int low = hex_digit(s.p[2 * i + 1]);
-        good = high >= 0 && low >= 0;
-        out[i] = (unsigned char)(high * 16 + low);
-    }
-    return good;
-}
-
 /* What is none stays as it was entered, for the check to refuse. */
 static void read_key(const struct safe *entered, struct safe *field)
 {
     const struct slice s = without_line_end(safe_slice(entered));
 
-    safe_new(field, KEYS_BYTES);
     if (slice_is(s, "random")) {
+        safe_new(field, KEYS_BYTES);
         rand_bytes(field->p, field->n);
-    } else if (!hex_key(s, field->p)) {
-        safe_release(field);
-        safe_copy(field, entered->p,
-                  entered->n == KEYS_BYTES ? KEYS_BYTES : s.n);
+    } else if (!keys_parse(safe_slice(entered), field) &&
+               !keys_parse(s, field)) {
+        safe_copy(field, s.p, s.n);
     }
 }
 

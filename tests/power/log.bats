@@ -12,8 +12,10 @@ teardown() {
     common_teardown
 }
 
+# try keeps|loses FILE-SYSTEM append|early [KEY]
 try() {
-    "$1" "$2" "$logpower" "$3" /mnt/disk 100 -- "$logpower" check "{}" "{n}"
+    "$1" "$2" "$logpower" "$3" /mnt/disk 100 "${@:4}" -- \
+        "$logpower" check "{}" "{n}" "${@:4}"
 }
 
 @test "what the log acknowledged survives a power cut (ext4)" {
@@ -23,6 +25,10 @@ try() {
 
 @test "what the log acknowledged survives a power cut (xfs)" {
     try keeps xfs append
+}
+
+@test "what an encrypted log acknowledged survives a power cut (ext4)" {
+    try keeps ext4 append "a key that all tests may know of"
 }
 
 @test "a log that answers before its fdatasync is found out (ext4)" {

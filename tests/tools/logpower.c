@@ -185,8 +185,8 @@ int main(int argc, char **argv)
 
     msg_init("logpower");
     msg_set_level(MSG_QUIET);
-    if (argc != 4) {
-        msg_error("logpower append|early|check DIR N");
+    if (argc < 4 || argc > 5) {
+        msg_error("logpower append|early|check DIR N [KEY]");
         return STATUS_USAGE;
     }
     (void)setenv("DPP_LOG_SEGMENT", "262144", 0);
@@ -195,6 +195,9 @@ int main(int argc, char **argv)
     struct log *log = log_open(dir, &e);
     int rc = -1;
     if (log != NULL) {
+        if (argc == 5) {
+            log_key(log, slice_of(argv[4]));
+        }
         rc = strcmp(argv[1], "check") == 0
                  ? check(log, n, &e)
                  : append(log, n, strcmp(argv[1], "early") == 0, &e);

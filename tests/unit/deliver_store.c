@@ -117,7 +117,7 @@ static void child(const char *dir, int fd, uint32_t next[KEYS])
     bool more = true;
 
     lane_init(&lanes);
-    struct store *s = store_open(dir, &lanes, &e);
+    struct store *s = store_open(dir, NULL, &lanes, &e);
     while (s != NULL && (more || store_events(s) > 0)) {
         more = false;
         for (int k = 0; k < KEYS; k++) {
@@ -209,14 +209,14 @@ static void second_owner(const char *dir)
     char pid[32];
 
     lane_init(&lanes);
-    struct store *a = store_open(dir, &lanes, &e);
-    struct store *b = store_open(dir, &lanes, &e);
+    struct store *a = store_open(dir, NULL, &lanes, &e);
+    struct store *b = store_open(dir, NULL, &lanes, &e);
     (void)snprintf(pid, sizeof pid, "process %ld", (long)getpid());
     unit_check(a != NULL && b == NULL && e.status == STATUS_RETRY &&
                    strstr(e.text, pid) != NULL,
                "a second owner gets 75 and the pid of the first");
     store_close(a);
-    a = store_open(dir, &lanes, &e);
+    a = store_open(dir, NULL, &lanes, &e);
     unit_check(a != NULL, "the lock goes with the owner");
     store_close(a);
     lane_release(&lanes);
@@ -235,7 +235,7 @@ static void ages(const char *dir)
 
     lane_init(&lanes);
     buf_init(&b);
-    struct store *s = store_open(dir, &lanes, &e);
+    struct store *s = store_open(dir, NULL, &lanes, &e);
     store_put(s, SLICE("k"), 1, lane_job(line_of(&b, 1, 1), 7), 1, 50);
     while (j == NULL && store_flush(s, &e) == 0 &&
            store_durable(s, &j, &e) == 0) {
@@ -252,14 +252,14 @@ static void ages(const char *dir)
     unit_check(tries == 3 && age == 100, "failing while others succeed does");
     store_again(s, p, 1000);
     store_close(s);
-    s = store_open(dir, &lanes, &e);
+    s = store_open(dir, NULL, &lanes, &e);
     p = store_next(s, 0);
     unit_check(p != NULL, "at each start every key is due at once");
     store_failed(s, p, now + 200, &tries, &age);
     unit_check(tries == 4 && age == 100, "tries and age outlive the process");
     store_done(s, p);
     store_close(s);
-    s = store_open(dir, &lanes, &e);
+    s = store_open(dir, NULL, &lanes, &e);
     unit_check(store_events(s) == 0, "so does the end of an event");
     store_close(s);
     buf_release(&b);
@@ -281,7 +281,7 @@ static void comes_again(const char *dir)
     const struct slice line = line_of(&b, 1, 1);
     (void)event_parse(&ev, line, &reordered, &e);
     const uint64_t identity = lane_identity(&lanes, &ev);
-    struct store *s = store_open(dir, &lanes, &e);
+    struct store *s = store_open(dir, NULL, &lanes, &e);
     store_put(s, SLICE("key 1"), 1, lane_job(line, 1), 0, 0);
     while (j == NULL && store_flush(s, &e) == 0 &&
            store_durable(s, &j, &e) == 0) {
@@ -289,7 +289,7 @@ static void comes_again(const char *dir)
     free(j);
     unit_check(!store_holds(s, identity), "an event that is new is new");
     store_close(s);
-    s = store_open(dir, &lanes, &e);
+    s = store_open(dir, NULL, &lanes, &e);
     unit_check(store_find(s, SLICE("key 1")) != NULL &&
                    store_holds(s, identity) && store_holds(s, identity) &&
                    !store_holds(s, identity + 1),

@@ -205,11 +205,15 @@ int main(void)
 {
     msg_init("log_basic");
     (void)setenv("DPP_LOG_SEGMENT", "256k", 1);
-    test_segments();
-    test_reopen();
-    test_index();
-    test_unsynced();
-    test_time();
+    for (int key = 0; key < 2; key++) {
+        with_key = key != 0;
+        test_segments();
+        test_reopen();
+        test_index();
+        test_unsynced();
+        test_time();
+    }
+    with_key = false;
     test_topics();
     return unit_end();
 }

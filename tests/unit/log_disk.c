@@ -201,9 +201,12 @@ int main(void)
     fast_enter();
     test_remote();
     test_version();
-    test_failed_sync();
-    test_failed_together();
-    test_swallowed();
-    test_full();
+    for (int key = 0; key < 2; key++) {
+        with_key = key != 0;
+        test_failed_sync();
+        test_failed_together();
+        test_swallowed();
+        test_full();
+    }
     return unit_end();
 }

@@ -198,5 +198,8 @@ int main(void)
     every_call(FAULT_ERROR, EIO, false);
     every_call(FAULT_ERROR, EIO, true);
     every_call(FAULT_ERROR, ENOSPC, false);
+    with_key = true;
+    every_call(FAULT_HALF, 0, true);
+    every_call(FAULT_ERROR, ENOSPC, false);
     return unit_end();
 }

@@ -277,6 +277,9 @@ int main(void)
     log_close(log);
     test_retention_size();
     test_retention_time();
+    with_key = true;
+    test_retention_size();
+    with_key = false;
     (void)setenv("DPP_LOG_SEGMENT", "64M", 1);
     test_own_speed();
     return unit_end();

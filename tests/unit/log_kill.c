@@ -223,6 +223,7 @@ static void storm(unsigned kills)
     pid_t pid[WRITERS];
 
     MUST(r != NULL);
+    memset(board, 0, sizeof *board);
     for (unsigned i = 0; i < WRITERS; i++) {
         pid[i] = start(i, UINT64_MAX);
     }
@@ -260,6 +261,9 @@ int main(void)
     board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE,
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     MUST(board != MAP_FAILED);
-    storm(kills != NULL ? (unsigned)atoi(kills) : 100);
+    for (int key = 0; key < 2; key++) {
+        with_key = key != 0;
+        storm(kills != NULL ? (unsigned)atoi(kills) : 100);
+    }
     return unit_end();
 }

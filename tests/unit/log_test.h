@@ -107,11 +107,18 @@ MAYBE void fast_enter(void)
     }
 }
 
+/* Stores are encrypted from here on. */
+MAYBE bool with_key;
+static const char store_key[LOG_KEY] = "a key that all tests may know of";
+
 MAYBE struct log *store_open(const char *dir)
 {
     struct log *log = log_open(dir, &must_err);
 
     MUST(log != NULL);
+    if (with_key) {
+        log_key(log, (struct slice){store_key, sizeof store_key});
+    }
     return log;
 }
 
