@@ -29,7 +29,8 @@ void cipher_derive(const struct cipher *store, const char *id,
     memcpy(label + strlen(label), id, ID);
     for (size_t i = 0; i < store->n; i++) {
         struct safe *key = add(topic);
-        keys_label(&store->v[i].key, label, key);
+        safe_new(key, KEYS_BYTES);
+        keys_label(&store->v[i].key, label, key->p);
         keys_mac(key, slice_of("dpp-log 1 id"), hash);
         topic->v[i].id = get32((const char *)hash) | 1;
     }
