@@ -14,15 +14,12 @@ static struct opt_list headers;
 static const char *retry = "5s,30s,2m,10m,1h*";
 static const char *rate;
 static bool dry;
-static bool must_lock;
 static struct sink_ops ops;
 
 static const struct opt table[] = {
     {'k', "key", "REF",
      "secret: vault:NAME, file:PATH (mode 600), cred:NAME, fd:N", OPT_STRING,
      &conf.target.secret, 0, 0},
-    {0, "require-mlock", NULL, "no secrets where memory may be swapped",
-     OPT_FLAG, &must_lock, 0, 0},
     {'H', "header", "HEADER",
      "'Name: value', with {places} filled from the event", OPT_LIST, &headers,
      0, 0},
@@ -63,7 +60,7 @@ static int setup(void *ctx, int argc, char **argv, struct err *e)
     }
     if (schedule_parse(&conf.schedule, retry, e) < 0 ||
         (rate != NULL && rate_parse(&conf.rate, rate, e) < 0) ||
-        (must_lock && safe_init(true, e) < 0)) {
+        (conf.broker.must_lock && safe_init(true, e) < 0)) {
         return -1;
     }
     conf.target.url = argv[0];

@@ -39,7 +39,6 @@ struct listen {
     uint64_t deadline_ms;
     bool is_open;
     bool explain;
-    bool must_lock;
 
     enum ack ack;
     struct routes routes;
@@ -101,7 +100,7 @@ static int setup(void *ctx, int argc, char **argv, struct err *e)
         return err_set(e, STATUS_USAGE, "what is \"%s\"? (try -h)", argv[0]);
     }
     if (parse_ack(l, e) < 0 || check_keys(l, e) < 0 ||
-        (l->must_lock && safe_init(true, e) < 0)) {
+        (l->broker.must_lock && safe_init(true, e) < 0)) {
         return -1;
     }
     if (l->file != NULL &&
@@ -403,8 +402,6 @@ int main(int argc, char **argv)
          "secret: vault:NAME, file:PATH, cred:NAME, fd:N; repeat it to "
          "rotate",
          OPT_LIST, &l.keys, 0, 0},
-        {0, "require-mlock", NULL, "no secrets where memory may be swapped",
-         OPT_FLAG, &l.must_lock, 0, 0},
         {0, "unsigned", NULL, "take requests that nobody has signed", OPT_FLAG,
          &l.is_open, 0, 0},
         TOPIC_STORE_OPTIONS(l.broker),

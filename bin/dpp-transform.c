@@ -9,10 +9,12 @@
 #include "jq/transform.h"
 #include "seal/sealer.h"
 #include "stage/filter.h"
+#include "vault/safe.h"
 
 enum { KEEP = 1024 * 1024 };
 
 struct transform_main {
+    bool must_lock;
     struct transform_options options;
     uint64_t timeout_ms;
     uint64_t memory;
@@ -37,6 +39,9 @@ static int setup(void *ctx, int argc, char **argv, struct err *e)
     struct transform_main *m = ctx;
     struct transform_options *o = &m->options;
 
+    if (m->must_lock && safe_init(true, e) < 0) {
+        return -1;
+    }
     if (m->sealing.seal.n + m->sealing.open.n > 0) {
         m->sealer = sealer_new(&m->sealing, e);
         if (m->sealer == NULL || (o->file == NULL && argc == 0)) {
@@ -243,6 +248,8 @@ int main(int argc, char **argv)
         {0, "forgotten", "HOW",
          "events of forgotten subjects: erase, dead, pass (erase)", OPT_STRING,
          &m.sealing.forgotten, 0, 0},
+        {0, "require-mlock", NULL, "no secrets where memory may be swapped",
+         OPT_FLAG, &m.must_lock, 0, 0},
         {0},
     };
     const struct stage_program program = {

@@ -6,10 +6,14 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "supervise/program.h"
 #include "supervise/segment.h"
 #include "vault/grant.h"
 #include "vault/secret.h"
+
+enum { NAMED_MAX = 1024 * 1024 }; /* bytes of a file that names entries */
 
 /* The keys of one stage; the vault, once it was needed. */
 struct hand {
@@ -64,15 +68,108 @@ static bool named(const char *word, char *name)
            (equals != NULL && secret_entry(equals + 1, name));
 }
 
+/* --- files that an argument names ------------------------------------------
+ */
+
+/* What may stand behind "vault:". */
+static size_t ref_length(const char *p)
+{
+    return strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                     "0123456789_-.");
+}
+
+static int add_line(struct hand *h, char *line, struct err *e)
+{
+    static const char scheme[] = "vault:";
+    char name[FORMAT_NAME_MAX + 1];
+
+    for (char *p = line; (p = strstr(p, scheme)) != NULL;) {
+        const size_t n = sizeof scheme - 1 + ref_length(p + sizeof scheme - 1);
+        char *ref = mem_strndup(p, n);
+        const bool is_one =
+            (p == line || ref_length(p - 1) == 0) && secret_entry(ref, name);
+        free(ref);
+        if (is_one && add(h, name, e) < 0) {
+            return -1;
+        }
+        p += n;
+    }
+    return 0;
+}
+
+/* A comment names nothing. One that we cannot read is the stage's to complain
+ * about. */
+static int add_file(struct hand *h, const char *path, struct err *e)
+{
+    struct buf text;
+    struct err ignored;
+    int rc = 0;
+
+    buf_init(&text);
+    if (file_read(path, NAMED_MAX, &text, &ignored) == 0) {
+        char *rest = (char *)(uintptr_t)buf_cstr(&text);
+        while (rc == 0 && rest != NULL) {
+            char *line = strsep(&rest, "\n");
+            char *hash = strchr(line, '#');
+            if (hash != NULL && (hash == line || strchr(" \t", hash[-1]))) {
+                *hash = '\0';
+            }
+            rc = add_line(h, line, e);
+        }
+    }
+    buf_release(&text);
+    return rc < 0 ? err_wrap(e, "%s", path) : 0;
+}
+
+/* "@FILE" of -X, and dpp-listen's -c FILE, in all ways to write them. */
+static const char *named_file(const char *program, char *const *word)
+{
+    static const char *const before[] = {"", "-X", "--property="};
+    static const char *const config[] = {"-c", "--config", "--config="};
+    const char *slash = strrchr(program, '/');
+
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        const size_t n = strlen(before[i]);
+        if (strncmp(*word, before[i], n) == 0 && (*word)[n] == '@') {
+            return *word + n + 1;
+        }
+    }
+    if (strcmp(slash != NULL ? slash + 1 : program, "dpp-listen") != 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof config / sizeof config[0]; i++) {
+        const size_t n = strlen(config[i]);
+        if (strcmp(*word, config[i]) == 0) {
+            return word[1];
+        }
+        if (i != 1 && strncmp(*word, config[i], n) == 0) {
+            return *word + n;
+        }
+    }
+    return NULL;
+}
+
+static int add_word(struct hand *h, const struct segment_stage *st,
+                    char *const *word, struct err *e)
+{
+    char name[FORMAT_NAME_MAX + 1];
+    const char *file =
+        program_is_ours(st->argv[0]) ? named_file(st->argv[0], word) : NULL;
+
+    if (file != NULL && add_file(h, file, e) < 0) {
+        return -1;
+    }
+    return named(*word, name) ? add(h, name, e) : 0;
+}
+
 static int prepare_stage(struct hand *h, struct segment_stage *st,
                          struct err *e)
 {
-    char name[FORMAT_NAME_MAX + 1];
     struct safe bytes;
     int rc = 0;
 
     for (char *const *word = st->argv + 1; rc == 0 && *word != NULL; word++) {
-        rc = named(*word, name) ? add(h, name, e) : 0;
+        rc = add_word(h, st, word, e);
     }
     if (rc == 0 && h->n > 0) {
         grant_pack(h->grant, h->n, &bytes);

@@ -5,7 +5,8 @@
  *
  * An argument names an entry if it is a reference ("vault:NAME",
  * "vault:NAME.FIELD"), or one behind "-k" or "=" ("-X
- * sasl.password=vault:NAME"). */
+ * sasl.password=vault:NAME"); or a file in which such references stand when the
+ * segment starts: @FILE of -X, and -c FILE of dpp-listen. */
 #ifndef SUPERVISE_HAND_H
 #define SUPERVISE_HAND_H
 

@@ -14,7 +14,9 @@
      OPT_STRING, &(conf).broker, 0, 0},                                        \
     {'X', "property", "NAME=VALUE",                                           \
      "librdkafka property (@FILE: many); of a log: key=REF, encrypt it",       \
-     OPT_LIST, &(conf).property, 0, 0}
+     OPT_LIST, &(conf).property, 0, 0},                                        \
+    {0, "require-mlock", NULL, "no secrets where memory may be swapped",       \
+     OPT_FLAG, &(conf).must_lock, 0, 0}
 
 /* Of those where -k has no other use. */
 #define TOPIC_SECRET_OPTION(conf)                                              \

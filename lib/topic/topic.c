@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "topic/backend.h"
+#include "vault/safe.h"
 
 static const struct topic_backend *const backends[] = {&topic_log,
                                                        &topic_remote};
@@ -19,6 +20,9 @@ struct topic_store *topic_store_open(const struct topic_store_conf *conf,
     char *dir = NULL;
     char *name;
 
+    if (conf->must_lock && safe_init(true, e) < 0) {
+        return NULL;
+    }
     if (broker == NULL || broker[0] == '\0') {
         broker = getenv("DPP_BROKER");
     }

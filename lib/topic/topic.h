@@ -26,6 +26,7 @@ struct topic_store_conf {
                          */
     struct opt_list property; /* of librdkafka */
     const char *secret;       /* the broker's password by reference, or NULL */
+    bool must_lock;           /* 77 where memory cannot be locked */
 
     /* log: is exact by itself; these are for brokers. */
     bool exactly_once;

@@ -209,6 +209,37 @@ y has
 z "
 }
 
+@test "entries that are named in a file of properties or of routes are handed, too" {
+    new_vault gh one other two
+    printf 'routes:\n- path: /hook  # not vault:absent\n  connector: github
+  keys: ["vault:gh"] # nor vault:absent\n' >routes.yaml
+    topics in
+    for config in "-c routes.yaml" "-croutes.yaml" --config=routes.yaml; do
+        # shellcheck disable=SC2086 # words
+        spawn run dpp-run dpp-listen -l 127.0.0.1:0 $config ! \
+            dpp-produce -t in
+        await_listen run
+        is "$(signed two)" 401
+        is "$(signed one)" 200
+        stop run
+        rm run.err
+    done
+    printf '# vault:absent\nsasl.mechanism = PLAIN\nsasl.username = u
+sasl.password = vault:other\n' >props
+    printf '#!/bin/sh\necho "$1 ${DPP_VAULT_FD:+has}" >>handed\n' >dpp-probe
+    chmod +x dpp-probe
+    cp dpp-probe another
+    dpp-run ./dpp-probe -X@props ! ./dpp-probe --property=@props ! \
+        ./dpp-probe @props ! ./dpp-probe @routes.yaml.old ! ./another @props
+    is "$(sort handed)" "--property=@props has
+-X@props has
+@props 
+@props has
+@routes.yaml.old "
+    echo sasl.password=vault:absent >props
+    refused 77 "props: vault" dpp-run cat ! dpp-produce -t t -X @props
+}
+
 @test "a grant opens its entry without the vault's key: by descriptor, pipe, credential" {
     new_vault a secret-a b secret-b
     dpp-vault grant a >g
@@ -279,6 +310,13 @@ z "
     refused 77 "memory cannot be locked" unlocked dpp-run --require-mlock \
         true vault:a
     refused 0 "warning: memory cannot be locked" unlocked dpp-run true vault:a
+    event 1 '"data":1' >in
+    for program in "dpp-consume -t t" "dpp-produce -t t" "dpp-topic list" \
+        dpp-transform; do
+        # shellcheck disable=SC2086 # words
+        refused 77 "memory cannot be locked" unlocked $program \
+            --require-mlock <in
+    done
 }
 
 @test "a secret of a running pipeline shows nowhere but at the endpoint" {
