@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/little.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/rand.h"
@@ -13,7 +14,7 @@
 #include "vault/value.h"
 #include "vault/vault.h"
 
-enum { NONCES = 64 }; /* drawn at once: a call of the system costs more */
+enum { NONCES = 64 }; /* of one draw: a call of the system costs more */
 
 /* A subject's key that was used lately. */
 struct recent {
@@ -38,8 +39,8 @@ struct ring {
     char name[FORMAT_NAME_MAX + 1];
     struct ring_key key[VALUE_KEPT];
     size_t n;
-    unsigned char nonce[NONCES][KEYS_NONCE];
-    size_t nonces; /* that are left */
+    unsigned char nonce[KEYS_NONCE]; /* drawn, and counted up from there */
+    size_t nonces;                   /* that are left of that */
 };
 
 int ring_check(const char *ref, struct err *e)
@@ -217,7 +218,9 @@ const unsigned char *ring_nonce(struct ring *r)
         rand_bytes(r->nonce, sizeof r->nonce);
         r->nonces = NONCES;
     }
-    return r->nonce[--r->nonces];
+    r->nonces--;
+    put64((char *)r->nonce, get64((const char *)r->nonce) + 1);
+    return r->nonce;
 }
 
 /* --- subjects --------------------------------------------------------------

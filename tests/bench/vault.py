@@ -1,9 +1,10 @@
-"""dpp-vault: one entry of a small vault, the list of a large one."""
+"""dpp-vault: one entry of a small vault, the list of a large one; sealing."""
 import os
 import subprocess
 import time
 
 LARGE = 10000
+PAYLOADS = 1, 4, 16, 64      # KiB
 
 
 def milliseconds(bench, *args):
@@ -12,6 +13,21 @@ def milliseconds(bench, *args):
     subprocess.run(args, check=True, cwd=bench.work, env=bench.env,
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     return (time.perf_counter() - start) * 1000
+
+
+def seal(bench):
+    """Events under a key, beside libsodium in the same process."""
+    bench.shell("dpp-vault -q init; echo random | dpp-vault put a --kind key")
+    for kib in PAYLOADS:
+        rates = []
+        for _ in range(bench.rounds):
+            out = subprocess.run([bench.tools / "sealrate", "a",
+                                  str(kib * 1024)], check=True, text=True,
+                                 env=bench.env, stdout=subprocess.PIPE)
+            rates.append([float(x) for x in out.stdout.split()])
+        alone, ours = sorted(rates, key=lambda r: r[1] / r[0])[len(rates) // 2]
+        bench.figure(f"sealing events of {kib} KiB; libsodium alone", ours,
+                     "MB/s", alone, at_least=0.8)
 
 
 def run(bench):
@@ -38,3 +54,4 @@ def run(bench):
                  took["get_large"], "ms")
     bench.figure(f"dpp-vault list, {LARGE:,} entries", took["listed"], "ms",
                  at_most=100)
+    seal(bench)

@@ -156,9 +156,10 @@ forget() {
 
 @test "many that seal at once agree on the keys, and forgetting reaches all" {
     for w in 1 2 3; do
-        awk -v w="$w" 'BEGIN { for (i = 1; i <= 20000; i++) printf "{\"spec" \
-            "version\":\"1.0\",\"id\":\"%d\",\"source\":\"/s\",\"type\":\"t\"," \
-            "\"subject\":\"s%d\",\"data\":\"%d%d\"}\n", i, i % 4000, w, i
+        seq 20000 | awk -v w="$w" '{
+            printf "{\"specversion\":\"1.0\",\"id\":\"%d\",\"source\":\"/s\",", $1
+            printf "\"type\":\"t\",\"subject\":\"s%d\",", $1 % 4000
+            printf "\"data\":\"%d%d\"}\n", w, $1
         }' >"w$w.in"
     done
     for w in 1 2 3; do

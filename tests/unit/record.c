@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "record/control.h"
 #include "record/event.h"
@@ -402,8 +403,60 @@ static void test_dead(void)
     buf_release(&again);
 }
 
+/* Base 64 by the book: what comes in six bits at a time. */
+static void plain_base64(struct buf *out, const unsigned char *p, size_t n)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
+                                  "stuvwxyz0123456789+/";
+
+    for (size_t bit = 0; bit < n * 8; bit += 6) {
+        unsigned six = 0;
+        for (size_t i = bit; i < bit + 6; i++) {
+            six = six << 1 | (i < n * 8 ? p[i / 8] >> (7 - i % 8) & 1U : 0);
+        }
+        buf_putc(out, letters[six]);
+    }
+    while (out->n % 4 != 0) {
+        buf_putc(out, '=');
+    }
+}
+
+static void test_base64(void)
+{
+    unsigned char bytes[300];
+    size_t wrong = 0;
+    size_t taken = 0;
+
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (unsigned char)(i * 167 + i / 7);
+    }
+    for (size_t n = 0; n <= sizeof bytes; n++) {
+        struct buf want = {0};
+        struct buf is = {0};
+        struct buf back = {0};
+        plain_base64(&want, bytes + sizeof bytes - n, n);
+        base64_encode(&is, bytes + sizeof bytes - n, n);
+        wrong += !slice_eq(buf_slice(&want), buf_slice(&is));
+        wrong += base64_decode(&back, want.p, want.n) < 0 ||
+                 !slice_eq(buf_slice(&back),
+                           (struct slice){(char *)bytes + sizeof bytes - n, n});
+        for (size_t i = 0; i < is.n; i += 7) {
+            is.p[i] = "\n=-\x80"[i % 4];
+            back.n = 0;
+            taken += base64_decode(&back, is.p, is.n) == 0 || back.n > 0;
+            is.p[i] = want.p[i];
+        }
+        buf_release(&want);
+        buf_release(&is);
+        buf_release(&back);
+    }
+    unit_check(wrong == 0, "base 64 of every length, there and back");
+    unit_check(taken == 0, "and nothing of what is none");
+}
+
 int main(void)
 {
+    test_base64();
     test_key();
     test_members();
     test_origin();
