@@ -157,8 +157,9 @@ forget() {
 @test "many that seal at once agree on the keys, and forgetting reaches all" {
     for w in 1 2 3; do
         seq 20000 | awk -v w="$w" '{
-            printf "{\"specversion\":\"1.0\",\"id\":\"%d\",\"source\":\"/s\",", $1
-            printf "\"type\":\"t\",\"subject\":\"s%d\",", $1 % 4000
+            printf "{\"specversion\":\"1.0\",\"id\":\"%d\",", $1
+            printf "\"source\":\"/s\",\"type\":\"t\","
+            printf "\"subject\":\"s%d\",", $1 % 4000
             printf "\"data\":\"%d%d\"}\n", w, $1
         }' >"w$w.in"
     done

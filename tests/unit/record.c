@@ -412,7 +412,8 @@ static void plain_base64(struct buf *out, const unsigned char *p, size_t n)
     for (size_t bit = 0; bit < n * 8; bit += 6) {
         unsigned six = 0;
         for (size_t i = bit; i < bit + 6; i++) {
-            six = six << 1 | (i < n * 8 ? p[i / 8] >> (7 - i % 8) & 1U : 0);
+            six = six << 1 |
+                  (i < n * 8 ? (unsigned)p[i / 8] >> (7 - i % 8) & 1U : 0);
         }
         buf_putc(out, letters[six]);
     }
