@@ -18,10 +18,19 @@ for i in range(first, last + 1):
 ' "$1" "$2" "${3:-0}"
 }
 
-# feed TO RATE: into "in", while the test goes on; finish feed
+# feed TO RATE [OPTION…]: into "in", while the test goes on; finish feed
 feed() {
     spawn_sh feed "$(declare -f events)
-        set -o pipefail; events 1 $1 $2 | dpp-produce -t in"
+        set -o pipefail; events 1 $1 $2 | dpp-produce ${*:3} -t in"
+}
+
+# fill: "in" by way of the log "source", exactly once. Brokers that die may give
+# a producer an error after which it has to be started anew (75); who only pipes
+# into it has no place to go on from. Needs "again" of the test file.
+fill() {
+    dpp-topic -b "log:$T/source" create in
+    again fill "dpp-consume -b log:$T/source -t in -g fill |
+        dpp-produce --exactly-once -t in"
 }
 
 # What is in "out" now, as KEY ID, into the file out.tsv.

@@ -60,7 +60,8 @@ direct() {
 }
 
 @test "each broker is killed under load: exactly once stays exactly once, in order" {
-    feed 7500 300
+    fill
+    feed 7500 300 -b "log:$T/source"
     again work "dpp-consume -t in -g g | dpp-produce --exactly-once -t out"
     LIMIT=60 wait_for in_out 300
     roll
@@ -68,6 +69,7 @@ direct() {
     is "$status" 0
     LIMIT=60 wait_for in_out 7500
     enough work
+    enough fill
     once_each 7500
 }
 
