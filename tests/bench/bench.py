@@ -9,6 +9,20 @@ import time
 from pathlib import Path
 
 
+class Turns(dict):
+    """{name: median}, with what came of each round."""
+
+    def __init__(self, seen):
+        super().__init__((n, statistics.median(v)) for n, v in seen.items())
+        self.seen = seen
+
+    def ratio(self, name, limit):
+        """The median of the rounds' ratios: a load that comes and goes falls
+        on both of a round."""
+        return statistics.median(
+            x / y for x, y in zip(self.seen[name], self.seen[limit]))
+
+
 class Bench:
     def __init__(self, build, rounds):
         self.bin = build / "bin"
@@ -36,12 +50,15 @@ class Bench:
         return time.perf_counter() - start
 
     def in_turn(self, **ways):
-        """{name: median of what each way returns}, taken round by round."""
+        """What each way returns, taken round by round, there and back: none
+        always has the same one before it."""
         seen = {name: [] for name in ways}
+        turn = list(ways.items())
         for _ in range(self.rounds):
-            for name, way in ways.items():
+            for name, way in turn:
                 seen[name].append(way())
-        return {name: statistics.median(v) for name, v in seen.items()}
+            turn.reverse()
+        return Turns(seen)
 
     def figure(self, name, value, unit, limit=None, ratio=None, at_least=None,
                at_most=None):
