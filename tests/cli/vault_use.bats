@@ -319,33 +319,85 @@ sasl.password = vault:other\n' >props
     done
 }
 
+# holders TEXT PID…: those of them that have it in what they have open, or in
+# their memory.
+holders() {
+    /usr/bin/python3 - "$@" <<'END'
+import os, sys
+text = sys.argv[1].encode()
+
+def opened(pid):
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        path = f"/proc/{pid}/fd/{fd}"
+        target = os.readlink(path)
+        if target.startswith("/memfd:") or (os.path.isfile(path) and
+                                            not target.endswith("/bytes")):
+            with open(path, "rb") as f:
+                yield f"fd {fd} {target}", f.read()
+
+def memory(pid):
+    with open(f"/proc/{pid}/maps") as maps, \
+            open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            at, end = (int(x, 16) for x in line.split()[0].split("-"))
+            if line.split()[1].startswith("rw") and end - at < 1 << 28:
+                try:
+                    mem.seek(at)
+                    yield "memory", mem.read(end - at)
+                except OSError:
+                    pass
+
+for pid in sys.argv[2:]:
+    name = open(f"/proc/{pid}/comm").read().strip()
+    where = [*opened(pid), *memory(pid)]
+    assert where
+    for what in sorted({w for w, data in where if text in data}):
+        print(name, what)
+END
+}
+
 @test "a secret of a running pipeline shows nowhere but at the endpoint" {
     canary=kanarienvogel-7f3a
     new_vault chat "$canary" gh "$canary-gh"
     ulimit -c unlimited 2>/dev/null || :
     endpoint
     to=$url
-    topics in
+    topics in in.dead
     listen listen -t in -C github -k vault:gh
     is "$(signed "$canary-gh")" 200
     spawn run dpp-run -v dpp-consume -t in -g g ! dpp-transform . ! \
-        dpp-deliver -v -k vault:chat "$to"
+        dpp-deliver -v --retry 1h -k vault:chat "$to"
     shows "Bearer $canary"
+    # A dead letter, and what waits for another try.
+    echo 400 >control
+    is "$(signed "$canary-gh")" 200
+    dead() { dpp-consume -t in.dead -e >dead && [ -s dead ]; }
+    wait_for dead
+    echo 503 >control
+    is "$(signed "$canary-gh")" 200
+    wait_for grep -qF ' 503 ' record
     kill -USR1 "$(pid_of run)"
-    n=0
-    for p in $(pid_of listen) $(pid_of run) \
-        $(ps -o pid= --ppid "$(pid_of run)"); do
+    mapfile -t all < <(pid_of listen; pid_of run
+        ps -o pid= --ppid "$(pid_of run)" | tr -d ' ')
+    is "${#all[@]}" 5
+    for p in "${all[@]}"; do
         has_not "$(tr '\0' ' ' <"/proc/$p/cmdline")" "$canary"
         has_not "$(tr '\0' ' ' <"/proc/$p/environ")" "$canary"
-        n=$((n + 1))
     done
-    is "$n" 5
-    # What holds a secret leaves no core, and lets nobody look in.
-    for p in $(pid_of listen) \
-        $(pgrep -P "$(pid_of run)" dpp-deliver); do
+    # In the memory of those two that need it, and in no other's; in nothing
+    # that anybody has open.
+    [ "$(id -u)" != 0 ] || is "$(holders "$canary" "${all[@]}" | sort)" \
+        "dpp-deliver memory
+dpp-listen memory"
+    # They leave no core, and let nobody look in.
+    deliver=$(pgrep -P "$(pid_of run)" dpp-deliver)
+    for p in "$(pid_of listen)" "$deliver"; do
         has "$(tr -s ' ' <"/proc/$p/limits")" "Max core file size 0 0 "
     done
-    stop run
+    kill -ABRT "$deliver"
+    wait_for_text run.err "dpp-deliver (stage 3)"
+    stop run # what waits is in the retry store now
+    [ -s "$(find state -path '*deliver*' -type f -size +0 | head -n 1)" ]
     stop listen
     run grep -rlaF "$canary" "$T" --include='*' --exclude=bytes
     is "$output" ""

@@ -15,7 +15,8 @@ teardown() {
 
 # shellcheck disable=SC2154 # of the helpers
 try() {
-    keeps "$1" "$vaultpower" write /mnt/disk 40 -- "$vaultpower" check "{}" "{n}"
+    keeps "$1" "$vaultpower" write /mnt/disk 40 -- \
+        "$vaultpower" check "{}" "{n}"
 }
 
 @test "a vault is whole after a power cut, and opens (ext4)" {
