@@ -20,6 +20,8 @@ static const struct opt table[] = {
     {'k', "key", "REF",
      "secret: vault:NAME, file:PATH (mode 600), cred:NAME, fd:N", OPT_STRING,
      &conf.target.secret, 0, 0},
+    {0, "open", "KEY", "open what is sealed under this key, vault:NAME",
+     OPT_LIST, &conf.target.sealing.open, 0, 0},
     {'H', "header", "HEADER",
      "'Name: value', with {places} filled from the event", OPT_LIST, &headers,
      0, 0},
@@ -74,7 +76,8 @@ int main(int argc, char **argv)
 {
     static const struct stage_program program = {
         .name = "dpp-deliver",
-        .synopsis = "[-k REF] [-H HEADER]... [-j N] [-b BROKER] [-d TOPIC] "
+        .synopsis = "[-k REF] [--open KEY] [-H HEADER]... [-j N] [-b BROKER] "
+                    "[-d TOPIC] "
                     "[-s DIR] [-n] URL",
         .about = "Deliver events from standard input to an HTTP endpoint.",
         .options = table,

@@ -102,7 +102,8 @@ static int open_all(struct deliver *d, struct err *e)
     lane_init(&d->lanes);
     d->dir = d->conf->dir != NULL ? mem_strdup(d->conf->dir)
                                   : default_dir(d->conf->target.url);
-    if (target_load_secret(d->target, e) < 0) {
+    if (target_load_secret(d->target, e) < 0 ||
+        target_start(d->target, e) < 0) {
         return -1;
     }
     d->store = store_open(d->dir, d->conf->key, &d->lanes, e);

@@ -35,6 +35,9 @@ static int open_run(void *ctx, struct sink *sink, const struct sink_run *run,
     (void)pos;
     d->sink = sink;
     target_hide_secret(d->target);
+    if (target_start(d->target, e) < 0) {
+        return -1;
+    }
     return run->run[0] == '\0'
                ? 0
                : err_set(e, STATUS_USAGE,

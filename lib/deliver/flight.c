@@ -383,6 +383,10 @@ static int start(struct deliver *d, struct flight *f, uint64_t now,
         return -1;
     }
     if (request_fill(d->target, &ev, &f->request, &why) < 0) {
+        if (why.status != STATUS_STREAM) {
+            *e = why;
+            return -1;
+        }
         const struct outcome o = {ANSWER_DEAD, why.text, now};
         return settle(d, f, &o, e);
     }

@@ -196,8 +196,8 @@ static void finish(struct target *t, struct request *r, size_t url_at)
     r->url = t->template.has_places ? r->text.p + url_at : t->url;
 }
 
-int request_fill(struct target *t, const struct event *ev, struct request *r,
-                 struct err *e)
+static int fill(struct target *t, const struct event *ev, struct request *r,
+                struct err *e)
 {
     buf_clear(&r->text);
     r->headers = 0;
@@ -218,6 +218,39 @@ int request_fill(struct target *t, const struct event *ev, struct request *r,
     }
     finish(t, r, url_at);
     return 0;
+}
+
+/* What was opened stays where it is until the next one is. */
+static int fill_opened(struct target *t, const struct event *ev,
+                       struct request *r, struct err *e)
+{
+    struct event inside;
+
+    switch (sealer_open(t->sealer, ev, &inside, &r->scratch, e)) {
+    case SEALER_DEAD:
+        return err_set(e, STATUS_STREAM, "%s", buf_cstr(&r->scratch));
+    case SEALER_DROP:
+        return err_set(e, STATUS_STREAM, "its subject was forgotten");
+    case SEALER_FAILED:
+        return -1;
+    default:
+        break;
+    }
+    if (fill(t, &inside, r, e) < 0) {
+        return -1;
+    }
+    if (inside.data.p != NULL && r->body.p == inside.data.p) {
+        buf_clear(&r->decoded);
+        buf_append_slice(&r->decoded, r->body);
+        r->body = buf_slice(&r->decoded);
+    }
+    return 0;
+}
+
+int request_fill(struct target *t, const struct event *ev, struct request *r,
+                 struct err *e)
+{
+    return t->sealer != NULL ? fill_opened(t, ev, r, e) : fill(t, ev, r, e);
 }
 
 void request_release(struct request *r)

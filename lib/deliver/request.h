@@ -4,7 +4,10 @@
  * of our own: Content-Type, Idempotency-Key (from source and id: the same for
  * each try, whoever tries) and CloudEvents' ce-specversion, -id, -source,
  * -type, -time. One of -H with the same name takes the place of ours; "Name:"
- * with nothing behind it leaves ours out. */
+ * with nothing behind it leaves ours out.
+ *
+ * An event that is sealed is opened here, for the request alone: the retry
+ * store and the dead letters keep it as it came. */
 #ifndef DELIVER_REQUEST_H
 #define DELIVER_REQUEST_H
 
@@ -26,8 +29,9 @@ struct request {
     struct buf scratch;
 };
 
-/* The body may point into the event's line. -1: this event makes no request;
- * the reason is in the error's text. */
+/* The body may point into the event's line. -1 with STATUS_STREAM: this event
+ * makes no request; the reason is in the error's text. Another status: keys
+ * cannot be read, and no event makes one. */
 int request_fill(struct target *, const struct event *, struct request *,
                  struct err *);
 void request_release(struct request *);

@@ -253,6 +253,12 @@ struct target *target_new(const struct target_conf *conf, struct err *e)
         goto fail;
     }
     t->secret = conf->secret != NULL ? secret_new(conf->secret) : NULL;
+    if (conf->sealing.open.n > 0) {
+        t->sealer = sealer_new(&conf->sealing, e);
+        if (t->sealer == NULL) {
+            goto fail;
+        }
+    }
     make_lines(t);
     return t;
 fail:
@@ -274,9 +280,15 @@ void target_free(struct target *t)
     safe_release(&t->value);
     secret_free(t->secret);
     digest_free(t->digest);
+    sealer_free(t->sealer);
     free(t->url);
     free(t->name);
     free(t);
+}
+
+int target_start(struct target *t, struct err *e)
+{
+    return t->sealer != NULL ? sealer_start(t->sealer, e) : 0;
 }
 
 int target_load_secret(struct target *t, struct err *e)

@@ -3,6 +3,7 @@
 #define DELIVER_TARGET_H
 
 #include "deliver/template.h"
+#include "seal/sealer.h"
 #include "vault/safe.h"
 
 struct digest;
@@ -19,7 +20,8 @@ struct target_conf {
     const char *method; /* POST, PUT, PATCH, DELETE */
     const char *const *header;
     size_t headers;
-    const char *secret; /* reference of -k, or NULL */
+    const char *secret;            /* reference of -k, or NULL */
+    struct sealer_options sealing; /* what is opened on its way out */
 };
 
 /* Headers of our own. */
@@ -55,6 +57,7 @@ struct target {
     struct secret *secret; /* NULL: none */
     struct safe value;     /* its current one, checked */
     struct digest *digest;
+    struct sealer *sealer; /* NULL: nothing is opened */
 };
 
 /* Checks everything, opens nothing. STATUS_USAGE. */
@@ -64,6 +67,9 @@ void target_free(struct target *);
 /* Read the secret (again); on failure the old one stays. 1: it is another one
  * now. */
 int target_load_secret(struct target *, struct err *);
+
+/* Reads the keys of what is to be opened, if it has not. 77, 78. */
+int target_start(struct target *, struct err *);
 
 /* Has its entry in the vault changed? Ask it before each request: it looks at
  * most once a second. */

@@ -118,7 +118,9 @@ void sealer_free(struct sealer *s)
 static int start_rules(struct seal_rule *rules, size_t n, struct err *e)
 {
     for (size_t i = 0; i < n; i++) {
-        rules[i].ring = ring_open(rules[i].ref, e);
+        if (rules[i].ring == NULL) {
+            rules[i].ring = ring_open(rules[i].ref, e);
+        }
         if (rules[i].ring == NULL) {
             return -1;
         }

@@ -56,7 +56,7 @@ enum sealer_outcome {
 struct sealer *sealer_new(const struct sealer_options *, struct err *);
 void sealer_free(struct sealer *);
 
-/* Takes the keys from the vault. 77, 78. */
+/* Takes the keys from the vault, once. 77, 78. */
 int sealer_start(struct sealer *, struct err *);
 
 /* out is cleared first, and is not what the event stands in. */

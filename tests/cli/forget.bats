@@ -344,3 +344,32 @@ END
     dpp-run cat sealed ! dpp-transform --open vault:p ! tee out >/dev/null
     cmp in out
 }
+
+@test "what dpp-deliver opens stays sealed in its retry store and dead letters" {
+    endpoint
+    echo 500 >control
+    for i in 1 2 3; do
+        of ann "$i" | sed 's/{"n":/{"n":"kanari",/; s/,\([0-9]\)}/,"i":\1}/'
+        of bob "$i" | sed 's/{"n":/{"n":"kanari",/; s/,\([0-9]\)}/,"i":\1}/'
+    done >in
+    topics in
+    seal <in | dpp-produce -t in
+    run dpp-run dpp-consume -t in -g g -e ! dpp-deliver -q --open vault:p \
+        -s r --inline 0 --retry 1s --give-up 1h "$url"
+    is "$status" 0
+    grep -qa kanari bytes # it came to the endpoint, which refused
+    run grep -rlaF kanari r store state
+    is "$output" ""
+    forget ann
+    : >bytes
+    rm control
+    run dpp-deliver -q --open vault:p -s r --retry '1s*' "$url" <<<""
+    wait_for grep -qa '"i":3' bytes
+    is "$(grep -ac '"n":"kanari"' bytes)" 3
+    run grep -rlaF kanari r store state
+    is "$output" ""
+    dpp-consume -t in.dead -e >dead
+    is "$(jq -r .deadreason dead | sort | uniq -c | xargs)" \
+        "3 its subject was forgotten"
+    is "$(jq -r .subject dead | sort -u)" ann
+}
