@@ -23,7 +23,6 @@ static const struct verb {
     {"import", NO_NAME, keep_import},
     {"grant", ENTRY, keep_grant},
     {"credentials", FIELDS, keep_credentials},
-    {"renew", ENTRIES, keep_renew},
     {"forget", SUBJECTS, keep_forget},
 };
 
@@ -40,8 +39,7 @@ static const struct verb *find_verb(const char *name)
 static int check_names(const struct verb *verb, char *const *name, size_t n,
                        struct err *e)
 {
-    const bool many = verb->name_is >= ENTRIES;
-    const bool whole = verb->name_is == ENTRY || verb->name_is == ENTRIES;
+    const bool many = verb->name_is == FIELDS;
     const bool subjects = verb->name_is == SUBJECTS;
 
     if (verb->name_is == NO_NAME ? n > 0 : n == 0 || (n > 1 && !many)) {
@@ -54,7 +52,8 @@ static int check_names(const struct verb *verb, char *const *name, size_t n,
                                 "input");
     }
     for (size_t i = 0; i < n && !subjects; i++) {
-        const size_t length = whole ? strlen(name[i]) : strcspn(name[i], ".");
+        const size_t length =
+            verb->name_is == ENTRY ? strlen(name[i]) : strcspn(name[i], ".");
         if (format_name_check((struct slice){name[i], length}, e) < 0) {
             return -1;
         }
@@ -95,8 +94,6 @@ int main(int argc, char **argv)
          OPT_STRING, &o.expires, 0, 0},
         {0, "overlap", "DUR", "rotate: how long the old value holds (24h)",
          OPT_DURATION, &o.overlap_ms, 0, 10ULL * 365 * DAY_MS},
-        {0, "within", "DUR", "renew: only what ends within that time",
-         OPT_DURATION, &o.within_ms, 0, 10ULL * 365 * DAY_MS},
         {0, "reveal", NULL, "get: show it on the terminal", OPT_FLAG, &o.reveal,
          0, 0},
         {0, "passphrase", NULL,
@@ -125,7 +122,6 @@ int main(int argc, char **argv)
                     "[-s PATH] [-k REF] [--to REF | --passphrase] rekey\n"
                     "[-s PATH] [-k REF] --to REF | --passphrase export\n"
                     "[-s PATH] [-k REF] [--from REF] [--replace] import\n"
-                    "[-s PATH] [-k REF] [--within DUR] renew NAME...\n"
                     "[-s PATH] [-k REF] grant NAME\n"
                     "[-s PATH] [-k REF] credentials NAME[.FIELD]...\n"
                     "[-s PATH] [-k REF] forget SUBJECT...",

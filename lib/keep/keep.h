@@ -46,7 +46,7 @@ int keep_credentials(struct keep_call *);
 int keep_export(struct keep_call *);
 int keep_import(struct keep_call *);
 
-/* renew.c */
+/* renew.c: dpp-renew(1) */
 int keep_renew(struct keep_call *);
 
 /* forget.c */

@@ -58,7 +58,7 @@ bool kind_keeps(const struct kind *);
 /* Which field of the kind has this name, or -1. */
 int kind_field(const struct kind *, struct slice name);
 
-/* Does "dpp-vault renew" give it its main field? The entry's expiry is that
+/* Does "dpp-renew" give it its main field? The entry's expiry is that
  * field's then. */
 bool kind_is_renewed(const struct kind *);
 

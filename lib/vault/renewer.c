@@ -15,7 +15,7 @@
 /* Beside our own program, else in $PATH. Caller frees. */
 static char *find_program(void)
 {
-    static const char name[] = "dpp-vault";
+    static const char name[] = "dpp-renew";
     char self[PATH_MAX];
     const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
@@ -45,7 +45,7 @@ static _Noreturn void become(const char *program, const char *entry)
     (void)setsid();
     (void)dup2(null, STDIN_FILENO);
     (void)dup2(null, STDOUT_FILENO);
-    (void)execlp(program, "dpp-vault", "-q", "renew", entry, (char *)NULL);
+    (void)execlp(program, "dpp-renew", "-q", entry, (char *)NULL);
     _exit(STATUS_SYSTEM);
 }
 

@@ -1,4 +1,4 @@
-/* A renewal beside us: "dpp-vault renew NAME" in a process of its own, which
+/* A renewal beside us: "dpp-renew NAME" in a process of its own, which
  * may have the vault's key where we have that of one entry, and which outlives
  * us, because a renewal must not be cut off. What goes wrong it says itself,
  * on our standard error. */

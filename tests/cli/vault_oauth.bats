@@ -36,7 +36,7 @@ has_answers() {
 
 held_renewal() { # a renewal, until the answer is made and not sent
     touch hold
-    spawn renew dpp-vault renew chat
+    spawn renew dpp-renew chat
     wait_for has_answers "token 200" "${1:-1}"
 }
 
@@ -45,25 +45,25 @@ held_renewal() { # a renewal, until the answer is made and not sent
     cp "$VAULT" old
     refused 77 "chat: oauth2 has no access_token yet" dpp-vault get chat
     one=$(dpp-vault get chat.refresh_token)
-    dpp-vault renew chat
+    dpp-renew chat
     two=$(dpp-vault get chat.refresh_token)
     [ "$one" != "$two" ]
     token=$(dpp-vault get chat)
     is "$(curl -s -o /dev/null -w '%{http_code}' -d x \
         -H "Authorization: Bearer $token" "$url")" 200
-    dpp-vault renew chat
+    dpp-renew chat
     is "$(answers "token 200")" 2
     [ "$(dpp-vault get chat)" != "$token" ]
-    dpp-vault renew --within 5m chat
+    dpp-renew --within 5m chat
     is "$(answers "token 200")" 2
-    dpp-vault renew --within 1h chat
+    dpp-renew --within 1h chat
     is "$(answers "token 200")" 3
     has "$(dpp-vault)" "$(date -u -d '+10 minutes' +%Y-%m-%dT%H:)"
 }
 
 @test "a server that takes the client's secret in the body only gets it there" {
     server 600 post
-    dpp-vault renew chat
+    dpp-renew chat
     is "$(sort log)" "token 200
 token 400"
 }
@@ -86,8 +86,8 @@ token 400"
     entry https://a/
     refused 64 "renewals say when" dpp-vault rotate x --expires 1h </dev/null
     put t one
-    refused 64 "t is of kind token; oauth2 is" dpp-vault renew t
-    refused 77 "no entry y" dpp-vault renew y
+    refused 64 "t is of kind token; oauth2 is" dpp-renew t
+    refused 77 "no entry y" dpp-renew y
 }
 
 @test "dpp-deliver gets a token at its start and new ones in time: no request is refused" {
@@ -168,7 +168,7 @@ token 400"
 @test "of two that renew at once the second takes what the first one got" {
     server 600
     held_renewal
-    spawn other dpp-vault renew chat
+    spawn other dpp-renew chat
     waits() { grep -qs flock_lock "/proc/$(pid_of other)/stack" ||
         grep -q locks_lock "/proc/$(pid_of other)/wchan"; }
     wait_for waits
@@ -195,7 +195,7 @@ token 400"
         kill "-$signal" "$(pid_of renew)"
         rm hold
         finish renew
-        dpp-vault renew chat # its refresh token is the current one
+        dpp-renew chat # its refresh token is the current one
     done
 }
 
@@ -207,11 +207,11 @@ token 400"
     rm hold
     has "$(dpp-vault)" "chat "
     refused 77 "chat: its refresh token holds no more (a renewal at 20" \
-        dpp-vault renew chat
+        dpp-renew chat
     has "$output" "authorise dpp anew, then dpp-vault rotate chat: "
     has "$output" "400 invalid_grant"
     # The note has been answered: what is refused now is refused by itself.
-    run dpp-vault renew chat
+    run dpp-renew chat
     has_not "$output" "cut off"
 }
 
@@ -228,7 +228,7 @@ token 400"
     rm data/ballast
     finish renew
     is "$status" 0
-    dpp-vault renew chat
+    dpp-renew chat
     is "$(answers "token 200")" 2
 }
 
@@ -241,7 +241,7 @@ token 400"
     finish renew
     is "$status" 0
     is "$(dpp-vault get chat.refresh_token)" mine
-    refused 77 "invalid_grant" dpp-vault renew chat
+    refused 77 "invalid_grant" dpp-renew chat
     dpp-vault rm chat
     stop server KILL
     rm -f port log
@@ -253,7 +253,7 @@ token 400"
     rm hold
     finish renew
     is "$status" 0
-    dpp-vault renew chat
+    dpp-renew chat
     is "$(answers "token 200")" 2
 }
 
@@ -263,7 +263,7 @@ token 400"
     first=$(token refresh_token)
     event 1 '"data":1' >in
     dpp-deliver -v -s retry -k vault:chat "$url" <in 2>out
-    dpp-vault -v renew chat 2>>out
+    dpp-renew -v chat 2>>out
     for secret in "$first" "$(token refresh_token)" "$(token access_token)" \
         "$(token client_secret)"; do
         is "$(grep -rlaF --exclude=entry -- "$secret" "$T" || :)" ""
