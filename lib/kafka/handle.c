@@ -210,15 +210,6 @@ void kafka_handle_alive(struct kafka_handle *h)
 /* --- open, close ---------------------------------------------------------
  */
 
-/* Without reports librdkafka's threads free what was sent, one small piece
- * after the other, and our thread waits for them wherever it takes memory. */
-static void no_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *arg)
-{
-    (void)rk;
-    (void)m;
-    (void)arg;
-}
-
 int kafka_handle_open(struct kafka_handle *h, const struct kafka_client *client,
                       rd_kafka_type_t type, int events,
                       const struct kafka_setting *extra, struct err *e)
@@ -236,9 +227,6 @@ int kafka_handle_open(struct kafka_handle *h, const struct kafka_client *client,
     h->quiet = type == RD_KAFKA_CONSUMER ? kafka_quiet_new(conf) : NULL;
     rd_kafka_conf_set_log_cb(conf, log_line);
     rd_kafka_conf_set_events(conf, events | RD_KAFKA_EVENT_ERROR);
-    if (type == RD_KAFKA_PRODUCER && (events & RD_KAFKA_EVENT_DR) == 0) {
-        rd_kafka_conf_set_dr_msg_cb(conf, no_report);
-    }
     h->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (h->fd < 0) {
         rd_kafka_conf_destroy(conf);

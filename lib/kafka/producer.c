@@ -271,14 +271,13 @@ static int take_report(struct kafka_producer *p, const rd_kafka_message_t *m,
     return 0;
 }
 
-/* In transactions nobody asks for them: the event frees its records here. */
 static int take_reports(struct kafka_producer *p, rd_kafka_event_t *ev,
                         struct err *e)
 {
     const rd_kafka_message_t *m;
 
     kafka_handle_alive(&p->h);
-    while (!p->transactional && (m = rd_kafka_event_message_next(ev)) != NULL) {
+    while ((m = rd_kafka_event_message_next(ev)) != NULL) {
         if (take_report(p, m, e) < 0) {
             return -1;
         }
