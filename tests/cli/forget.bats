@@ -373,3 +373,22 @@ END
         "3 its subject was forgotten"
     is "$(jq -r .subject dead | sort -u)" ann
 }
+
+@test "keys of subjects stay through a rekey, and move with the vault and their file" {
+    of ann 1 >in
+    of bob 1 >>in
+    seal <in >sealed
+    dpp-vault rekey
+    open <sealed | cmp - in
+    (umask 077 && head -c 32 /dev/urandom >way)
+    dpp-vault export --to file:way >bundle
+    mv data first
+    rm -r config state
+    dpp-vault init -q
+    dpp-vault import --from file:way <bundle
+    open <sealed | grep -c "key that is not here" | grep -x 2
+    cp -a "first/dpp/vault.subjects" "$VAULT.subjects"
+    open <sealed | cmp - in
+    forget ann
+    open <sealed | cmp - <(tail -n 1 in)
+}
