@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Three brokers that die under load, and a network that breaks.
-# shellcheck disable=SC2016,SC2154 # eval; the helper sets them
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # tests are subshells; eval
 load ../cli/helper
 load kafka
 load crowd
