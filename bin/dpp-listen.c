@@ -297,7 +297,7 @@ static int take(void *ctx, struct source *s, struct err *e)
         desk_took(l->desk, NULL, source_mark(s));
     }
     if (l->ack == ACK_NONE) {
-        desk_done(l->desk, NULL, UINT64_MAX);
+        (void)desk_done(l->desk, NULL, UINT64_MAX, SIZE_MAX);
     }
     return desk_next(l->desk) != NULL ? SOURCE_MORE : SOURCE_IDLE;
 }
@@ -308,7 +308,7 @@ static int receipt(void *ctx, uint64_t seq, struct slice pos, struct err *e)
 
     (void)pos;
     (void)e;
-    desk_done(l->desk, NULL, seq);
+    (void)desk_done(l->desk, NULL, seq, SIZE_MAX);
     return 0;
 }
 

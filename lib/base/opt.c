@@ -171,7 +171,7 @@ static int parse_short(const struct opt_usage *u, char **argv, int *i,
 
 void opt_release(const struct opt *table)
 {
-    for (const struct opt *o = table; o->help != NULL; o++) {
+    for (const struct opt *o = table; o != NULL && o->help != NULL; o++) {
         if (o->kind == OPT_LIST || o->kind == OPT_PAIR) {
             struct opt_list *list = o->to;
             free(list->v);

@@ -51,7 +51,7 @@ struct opt_usage {
 /* Returns the index of the first operand in argv, or -1. */
 int opt_parse(const struct opt_usage *, int argc, char **argv, struct err *);
 
-/* Gives back the lists of a table; their texts are argv's. */
+/* Gives back the lists of a table (or NULL); their texts are argv's. */
 void opt_release(const struct opt *table);
 
 /* Writes -h to standard output. */

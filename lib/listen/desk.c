@@ -196,23 +196,26 @@ static struct waiting *safe(struct waiting *w, const void *owner,
     return w != NULL && w->ticket <= ticket ? w : NULL;
 }
 
-void desk_done(struct desk *d, const void *owner, uint64_t ticket)
+size_t desk_done(struct desk *d, const void *owner, uint64_t ticket, size_t max)
 {
+    size_t n = 0;
     struct waiting *w = safe(TAILQ_FIRST(&d->taken), owner, ticket);
 
-    while (w != NULL) {
+    for (; w != NULL && n < max; n++) {
         struct waiting *next = TAILQ_NEXT(w, link);
         finish(d, &d->taken, w, 200);
         w = safe(next, owner, ticket);
     }
+    return n;
 }
 
-void desk_place(struct desk *d, void *owner, uint64_t ticket,
-                const uint64_t *(*place)(void *owner, uint64_t *offset))
+size_t desk_place(struct desk *d, void *owner, uint64_t ticket,
+                  const uint64_t *(*place)(void *owner, uint64_t *offset))
 {
+    size_t n = 0;
     struct waiting *w = safe(TAILQ_FIRST(&d->taken), owner, ticket);
 
-    while (w != NULL) {
+    for (; w != NULL; n++) {
         struct waiting *next = TAILQ_NEXT(w, link);
         w->passed = place(owner, &w->offset);
         if (*w->passed > w->offset) {
@@ -223,6 +226,7 @@ void desk_place(struct desk *d, void *owner, uint64_t ticket,
         }
         w = safe(next, owner, ticket);
     }
+    return n;
 }
 
 void desk_passed(struct desk *d)

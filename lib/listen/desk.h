@@ -47,14 +47,15 @@ void desk_write(struct desk *, struct buf *line, struct slice *key);
 /* It is taken; the answer comes with this ticket of this owner. */
 void desk_took(struct desk *, const void *owner, uint64_t ticket);
 
-/* Everything of the owner up to this ticket is durable: 200. */
-void desk_done(struct desk *, const void *owner, uint64_t ticket);
+/* Everything of the owner up to this ticket is durable: 200, for at most max of
+ * it. How many it were. */
+size_t desk_done(struct desk *, const void *owner, uint64_t ticket, size_t max);
 
-/* The same, but each waits until somebody has passed it: place() is called for
- * one after the other, and says what is larger than *offset then. They are
- * forgotten at their deadline. */
-void desk_place(struct desk *, void *owner, uint64_t ticket,
-                const uint64_t *(*place)(void *owner, uint64_t *offset));
+/* The same for all of it, but each waits until somebody has passed it: place()
+ * is called for one after the other, and says what is larger than *offset then.
+ * They are forgotten at their deadline. */
+size_t desk_place(struct desk *, void *owner, uint64_t ticket,
+                  const uint64_t *(*place)(void *owner, uint64_t *offset));
 
 /* 200 for those that are passed by now. */
 void desk_passed(struct desk *);

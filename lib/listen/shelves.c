@@ -1,20 +1,25 @@
-/* When to commit.
+/* When to commit, and when to answer.
  *
  * A sync costs much the same for one request and for a hundred, and while one
  * is under way another append would not become durable by it. So what comes
  * meanwhile is gathered, and when the sync ends there are two ways:
  *
- *     at once    commit what is gathered, then answer those that are durable:
- *                the disk works while answers are written and requests read,
- *                and two halves of the clients take turns (where less than a
- *                third is there, it is no half, and waits for more, as below);
+ *     at once    commit what is gathered, and answer those that are durable
+ *                while the disk works: two halves of the clients take turns.
+ *                Less than half of all that are here waits for more, for half
+ *                the time that the sync took;
  *     together   answer first, and give those clients a moment (a quarter of
  *                the time that the sync took) to come back and share the next
  *                sync: half as many syncs.
  *
  * Together is right where a sync takes longer than the work of one round; a
  * round is answering and reading again, about twice the answering. A client
- * that is alone never waits, for nothing is gathered when its sync ends. */
+ * that is alone never waits, for nothing is gathered when its sync ends.
+ *
+ * To answer costs three times what it costs to read the next request. All at
+ * one go, and all clients come back at the same time and stay in step, the disk
+ * idle while they are answered and we while it works. So some are answered,
+ * then the connections looked at, then the next. */
 #include "listen/shelves.h"
 
 #include <stdlib.h>
@@ -35,23 +40,26 @@ enum {
     TOPICS = 16,
     ROOM_US = 10000000,
     GATHER_US = 1000,
+    ANSWERS = 24, /* at one go */
     REST_US = 200,
 };
 
 struct shelf {
     const char *topic;
     struct topic_writer *writer;
-    size_t gathered;   /* bytes that are not committed */
-    uint64_t synced;   /* ticket */
-    uint64_t since_us; /* of the last commit */
-    uint64_t until_us; /* gather until then, or until … */
-    size_t wanted;     /* … so many requests are there */
-    uint64_t round_us; /* to answer the last ones and read the next */
-    bool news;         /* more is durable: answer */
+    size_t gathered;    /* bytes that are not committed */
+    uint64_t synced;    /* ticket */
+    uint64_t since_us;  /* of the last commit */
+    uint64_t until_us;  /* gather until then, or until … */
+    size_t wanted;      /* … so many requests are there; 0: half of all */
+    uint64_t answer_us; /* spent so far on those that are durable */
+    uint64_t round_us;  /* to answer the last ones and read the next */
+    bool news;          /* more is durable: answer */
 
     struct topic_watch *watch; /* of the group, or NULL */
     size_t gathered_n;         /* requests */
     size_t committed_n;        /* of the last commit */
+    size_t waiting_n;          /* committed and not answered */
     uint64_t **passed;         /* where the group goes on, per partition */
     uint32_t partitions;
 };
@@ -177,6 +185,7 @@ static int commit(struct shelves *s, struct shelf *f, struct desk *d,
     f->gathered = 0;
     f->gathered_n = 0;
     if (rc == 0) {
+        f->waiting_n += f->committed_n;
         f->since_us = clock_mono_us();
         if (s->full_us > 0 && clock_mono_us() - s->full_us > ROOM_US) {
             s->full_us = 0;
@@ -206,8 +215,11 @@ static bool is_syncing(const struct shelf *f)
 
 static bool is_due(const struct shelf *f)
 {
+    const size_t all = f->waiting_n + f->gathered_n;
+    const size_t wanted = f->wanted > 0 ? f->wanted : all / 2;
+
     return !is_syncing(f) &&
-           (f->gathered_n >= f->wanted || clock_mono_us() >= f->until_us);
+           (f->gathered_n >= wanted || clock_mono_us() >= f->until_us);
 }
 
 /* All that is queued, to the shelves. */
@@ -232,25 +244,55 @@ static int gather(struct shelves *s, struct desk *d, struct err *e)
     return 0;
 }
 
+static const uint64_t *place(void *owner, uint64_t *offset)
+{
+    static const uint64_t never;
+    struct shelf *f = owner;
+    struct place at;
+
+    *offset = UINT64_MAX;
+    if (!topic_writer_placed(f->writer, &at)) {
+        return &never;
+    }
+    *offset = at.offset;
+    return passed_of(f, at.partition);
+}
+
+/* At most max of those that are durable; there may be more of them then. */
+static void answer(struct shelves *s, struct shelf *f, struct desk *d,
+                   size_t max)
+{
+    const uint64_t start = clock_mono_us();
+    const size_t n = f->watch != NULL ? desk_place(d, f, f->synced, place)
+                                      : desk_done(d, f, f->synced, max);
+
+    f->waiting_n -= n;
+    f->news = f->watch == NULL && n == max;
+    f->answer_us += clock_mono_us() - start;
+    if (!f->news) {
+        f->round_us = 2 * f->answer_us;
+        f->answer_us = 0;
+    }
+    s->first_look = f->watch == NULL;
+}
+
+/* What is durable is answered even if the next commit fails. */
 int shelves_take(struct shelves *s, struct desk *d, bool at_once, struct err *e)
 {
-    int later = 0;
+    int rc = gather(s, d, e);
+    bool later = false;
 
-    if (gather(s, d, e) < 0) {
-        return -1;
-    }
     for (size_t i = 0; i < s->n; i++) {
         struct shelf *f = &s->shelf[i];
-        if (f->gathered == 0) {
-            continue;
+        if (rc == 0 && f->gathered > 0 && (at_once || is_due(f))) {
+            rc = commit(s, f, d, e);
         }
-        if (!at_once && !is_due(f)) {
-            later |= !is_syncing(f);
-        } else if (commit(s, f, d, e) < 0) {
-            return -1;
+        if (f->news) {
+            answer(s, f, d, at_once || rc < 0 ? SIZE_MAX : ANSWERS);
         }
+        later |= f->news || (f->gathered > 0 && !is_syncing(f));
     }
-    return later;
+    return rc < 0 ? -1 : later;
 }
 
 unsigned shelves_rest(struct shelves *s)
@@ -264,6 +306,9 @@ unsigned shelves_rest(struct shelves *s)
     for (size_t i = 0; i < s->n; i++) {
         const struct shelf *f = &s->shelf[i];
         const uint64_t now = clock_mono_us();
+        if (f->news) {
+            return 0;
+        }
         if (is_syncing(f)) {
             rest = rest == 0 ? REST_US : rest;
         } else if (f->gathered_n > 0 && now < f->until_us) {
@@ -287,61 +332,24 @@ static int synced(struct shelf *f, struct err *e)
         return 0;
     }
     const uint64_t now = clock_mono_us();
-    const uint64_t quarter = (now - f->since_us) / 4;
-    const uint64_t wait = quarter < GATHER_US ? quarter : GATHER_US;
-    const size_t all = f->committed_n + f->gathered_n;
-    f->until_us = now + wait;
-    f->wanted = wait > f->round_us ? all : all / 3;
+    const uint64_t took = now - f->since_us;
+    const bool together = took / 4 > f->round_us;
+    const uint64_t wait = took / (together ? 4 : 2);
+    f->until_us = now + (wait < GATHER_US ? wait : GATHER_US);
+    f->wanted = together ? f->committed_n + f->gathered_n : 0;
     f->news = true;
     return 0;
 }
 
-static const uint64_t *place(void *owner, uint64_t *offset)
+static int durable(struct shelves *s, const struct pollfd *fds, size_t n,
+                   struct err *e)
 {
-    static const uint64_t never;
-    struct shelf *f = owner;
-    struct place at;
-
-    *offset = UINT64_MAX;
-    if (!topic_writer_placed(f->writer, &at)) {
-        return &never;
-    }
-    *offset = at.offset;
-    return passed_of(f, at.partition);
-}
-
-static void answer(struct shelves *s, struct shelf *f, struct desk *d)
-{
-    f->news = false;
-    if (f->watch != NULL) {
-        desk_place(d, f, f->synced, place);
-    } else {
-        const uint64_t start = clock_mono_us();
-        desk_done(d, f, f->synced);
-        f->round_us = 2 * (clock_mono_us() - start);
-        s->first_look = true;
-    }
-}
-
-/* What is durable is answered even if the next commit fails. */
-static int durable(struct shelves *s, struct desk *d, const struct pollfd *fds,
-                   size_t n, struct err *e)
-{
-    bool news = false;
-
     for (size_t i = 0; i < s->n && i < n; i++) {
         if (fds[i].revents != 0 && synced(&s->shelf[i], e) < 0) {
             return -1;
         }
-        news |= s->shelf[i].news;
     }
-    const int rc = news ? shelves_take(s, d, false, e) : 0;
-    for (size_t i = 0; news && i < s->n; i++) {
-        if (s->shelf[i].news) {
-            answer(s, &s->shelf[i], d);
-        }
-    }
-    return rc < 0 ? -1 : 0;
+    return 0;
 }
 
 /* Where it is time to, for somebody who waits, or there are news. */
@@ -370,7 +378,7 @@ static int look_at_group(struct shelves *s, struct desk *d,
 int shelves_woken(struct shelves *s, struct desk *d, const struct pollfd *fds,
                   size_t n, struct err *e)
 {
-    if (durable(s, d, fds, n, e) < 0) {
+    if (durable(s, fds, n, e) < 0) {
         return -1;
     }
     return s->group != NULL ? look_at_group(s, d, fds, n, e) : 0;
