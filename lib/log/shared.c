@@ -57,6 +57,23 @@ static int system_error(const struct shared *s, struct err *e)
     return err_errno(e, STATUS_SYSTEM, "%s/lock", s->run);
 }
 
+static void derive(struct shared *s)
+{
+    cipher_release(&s->cipher);
+    cipher_derive(&s->log->keys, s->meta.id, &s->cipher);
+    s->cipher_serial = s->log->keys_serial;
+}
+
+void shared_renew_keys(struct shared *s, bool at_once)
+{
+    if (s->log->secrets > 0) {
+        log_keys_renew(s->log, at_once);
+        if (s->cipher_serial != s->log->keys_serial) {
+            derive(s);
+        }
+    }
+}
+
 /* 1 the topic is open and its state good, 0 try again, -1. */
 static int join(struct shared *s, struct log *log, struct err *e)
 {
@@ -69,8 +86,8 @@ static int join(struct shared *s, struct log *log, struct err *e)
     if (load_meta(s, log, e) < 0 || open_run(s, e) < 0) {
         return -1;
     }
-    cipher_release(&s->cipher);
-    cipher_derive(&log->keys, s->meta.id, &s->cipher);
+    s->log = log;
+    derive(s);
     if (alone == 1 && recover_needed(s) && recover(s, e) < 0) {
         return -1;
     }
@@ -183,6 +200,10 @@ int shared_key(struct shared *s, const struct segment *seg,
         return 0;
     }
     *key = cipher_find(&s->cipher, seg->head.key);
+    if (*key == NULL) {
+        shared_renew_keys(s, true);
+        *key = cipher_find(&s->cipher, seg->head.key);
+    }
     if (*key != NULL) {
         s->is_ours = true;
         return 0;

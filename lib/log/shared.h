@@ -8,9 +8,14 @@
 #include "log/segment.h"
 #include "log/state.h"
 
+struct secret;
+
 struct log {
     char *dir;
     struct cipher keys;
+    uint64_t keys_serial;   /* counts their changes */
+    struct secret **secret; /* that they come from */
+    size_t secrets;
 };
 
 /* Bytes of the lock file. Order: append, then sync. */
@@ -27,8 +32,10 @@ struct shared {
     char *dir;   /* DIR/topics/T */
     char *run;   /* DIR/run/topics/T */
     struct log_topic meta;
+    struct log *log;
     struct cipher cipher;
-    bool is_ours; /* one of the keys was right for a segment */
+    uint64_t cipher_serial; /* of the keys it was made from */
+    bool is_ours;           /* one of the keys was right for a segment */
     int lock;
     int wake; /* the file that readers watch */
     struct state *state;
@@ -49,6 +56,14 @@ void shared_synced(const struct shared *, struct mark *);
  * offset lies before the oldest, -1. */
 int shared_segment(const struct shared *, uint64_t offset, struct segment *,
                    struct err *);
+
+/* The keys as the vault has them now, if it has changed: looked at once a
+ * second, or at once. What is derived from them is older then. */
+void log_keys_renew(struct log *, bool at_once);
+void log_keys_release(struct log *);
+
+/* Before records are encrypted: s->cipher as of now. */
+void shared_renew_keys(struct shared *, bool at_once);
 
 /* The key of a segment, NULL if it is not encrypted. 77: it is none of those
  * that are known; 75 if another one was right before: it was rotated since. */

@@ -98,7 +98,7 @@ fail:
 void log_close(struct log *log)
 {
     if (log != NULL) {
-        cipher_release(&log->keys);
+        log_keys_release(log);
         free(log->dir);
         free(log);
     }

@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "log/encode.h"
 #include "log/index.h"
 #include "log/lock.h"
 #include "log/owners.h"
@@ -32,13 +33,15 @@
 #include "log/roll.h"
 #include "log/sync.h"
 #include "log/tickets.h"
-#include "record/pos.h"
 
 /* Preallocated blocks are not yet initialized for the file system: the first
  * sync after a write to one has to commit its journal as well. So a small batch
  * that comes to such blocks takes zeros for the next ones along; the syncs
  * after it are of data alone (a quarter faster on ext4). */
 enum { BLANK_AHEAD = 512 << 10, BLANK_BATCH = 128 << 10 };
+
+/* Of append_locked(): another writer has begun a segment under a newer key. */
+enum { ENCODE_AGAIN = 2 };
 
 struct log_writer {
     struct shared shared;
@@ -48,6 +51,7 @@ struct log_writer {
     struct buf batch;
     struct tickets tickets;
     uint64_t base;     /* offset of the last append */
+    uint32_t key;      /* id, that it is encrypted under */
     uint64_t failures; /* of syncs, when the oldest ticket was made */
     bool dead;
     struct owners owners;
@@ -316,47 +320,14 @@ static int append_locked(struct log_writer *w, uint32_t count,
     if (follow(w, &end, e) < 0) {
         return -1;
     }
+    if (w->key != cipher_first_id(&w->shared.cipher)) {
+        return ENCODE_AGAIN;
+    }
     const int rc = make_room(w, &end, w->batch.n, e);
     return rc != 0 ? rc : write_batch(w, &end, count, e);
 }
 
 /* --- the interface ------------------------------------------------------- */
-
-static int encode(struct log_writer *w, const struct log_entry *v, size_t n,
-                  struct slice name, struct slice pos, struct err *e)
-{
-    const struct cipher_key *key =
-        n > 0 ? cipher_first(&w->shared.cipher) : NULL;
-
-    if (name.n > LOG_NAME_MAX) {
-        return err_set(e, STATUS_STREAM, "a name of %zu bytes", name.n);
-    }
-    if (pos_check(pos, e) < 0) {
-        return -1;
-    }
-    batch_begin(&w->batch, name, pos);
-    if (key != NULL) {
-        cipher_begin(&w->batch);
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (v[i].partition >= w->shared.meta.partitions) {
-            return err_set(e, STATUS_BUG,
-                           "topic \"%s\" has no partition %" PRIu32,
-                           w->shared.topic, v[i].partition);
-        }
-        if (batch_entry(&w->batch, v[i].partition, v[i].part) < 0) {
-            return err_set(e, STATUS_STREAM,
-                           "topic \"%s\": a batch over %d "
-                           "bytes",
-                           w->shared.topic, FORMAT_BODY_MAX);
-        }
-    }
-    if (key != NULL) {
-        cipher_end(key, &w->batch, batch_body(&w->batch));
-    }
-    batch_finish(&w->batch);
-    return 0;
-}
 
 int log_writer_append(struct log_writer *w, const struct log_entry *v, size_t n,
                       struct slice name, struct slice pos, struct err *e)
@@ -365,11 +336,17 @@ int log_writer_append(struct log_writer *w, const struct log_entry *v, size_t n,
         return err_set(e, STATUS_BUG, "topic \"%s\": a batch of nothing",
                        w->shared.topic);
     }
-    if (encode(w, v, n, name, pos, e) < 0 || lock(w, e) < 0) {
-        return -1;
-    }
-    const int rc = append_locked(w, (uint32_t)n, name, pos, e);
-    unlock(w);
+    int rc;
+    do {
+        shared_renew_keys(&w->shared, false);
+        w->key = cipher_first_id(&w->shared.cipher);
+        if (encode(&w->batch, &w->shared, v, n, name, pos, e) < 0 ||
+            lock(w, e) < 0) {
+            return -1;
+        }
+        rc = append_locked(w, (uint32_t)n, name, pos, e);
+        unlock(w);
+    } while (rc == ENCODE_AGAIN);
     buf_shrink(&w->batch, 1 << 20);
     tidy(w);
     if (rc != 0) {
