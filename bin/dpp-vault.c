@@ -39,8 +39,8 @@ static const struct verb *find_verb(const char *name)
 static int check_names(const struct verb *verb, char *const *name, size_t n,
                        struct err *e)
 {
-    const bool many = verb->name_is == FIELDS;
     const bool subjects = verb->name_is == SUBJECTS;
+    const bool many = verb->name_is == FIELDS || subjects;
 
     if (verb->name_is == NO_NAME ? n > 0 : n == 0 || (n > 1 && !many)) {
         /* What stands there may be the secret itself: it is not repeated. */
