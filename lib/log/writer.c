@@ -38,7 +38,7 @@
  * sync after a write to one has to commit its journal as well. So a small batch
  * that comes to such blocks takes zeros for the next ones along; the syncs
  * after it are of data alone (a quarter faster on ext4). */
-enum { BLANK_AHEAD = 512 << 10, BLANK_BATCH = 128 << 10 };
+enum { BLANK_AHEAD = 128 << 10, BLANK_BATCH = 128 << 10 };
 
 /* Of append_locked(): another writer has begun a segment under a newer key. */
 enum { ENCODE_AGAIN = 2 };
