@@ -150,6 +150,22 @@ int kafka_group_serve(struct kafka_reader *r, int timeout_ms, struct err *e)
     return rc;
 }
 
+/* Whoever reads up to the end would take "no partitions" for it. The others may
+ * wait: they are given theirs when the group comes to itself. */
+static int unanswered(const struct kafka_reader *r, struct err *e)
+{
+    if (!r->stop_at_end) {
+        msg_warn("group %s: not joined after %d s: its coordinator, or a "
+                 "member, does not answer; waiting",
+                 r->group, JOIN_MS / MS);
+        return 0;
+    }
+    return err_set(e, STATUS_UNREACHABLE,
+                   "group %s: not joined after %d s: its coordinator, or a "
+                   "member, does not answer; are all brokers within reach?",
+                   r->group, JOIN_MS / MS);
+}
+
 int kafka_group_join(struct kafka_reader *r, struct err *e)
 {
     const uint64_t until = clock_mono_us() + (uint64_t)JOIN_MS * MS;
@@ -171,7 +187,7 @@ int kafka_group_join(struct kafka_reader *r, struct err *e)
         }
     }
     r->joined = true;
-    return 0;
+    return r->grant != NULL ? 0 : unanswered(r, e);
 }
 
 /* --- settling ------------------------------------------------------------
