@@ -16,17 +16,6 @@ teardown() {
 # What changes something, and what comes before and behind it.
 STEPS='openat write fsync rename unlink mkdir flock exit_group'
 
-# killed_at STEP N COMMAND…: SIGKILL at its Nth such call, before that is made.
-# shellcheck disable=SC2317,SC2030
-killed_at() (
-    step=$1 n=$2
-    shift 2
-    export ASAN_OPTIONS=detect_leaks=0 # not under strace
-    strace -qq -o trace -e trace="$step" \
-        -e inject="$step:signal=SIGKILL:when=$n" "$@"
-    exit $?
-) 2>/dev/null
-
 keep() {
     rm -rf kept
     mkdir kept
