@@ -31,6 +31,10 @@ try() {
     try keeps ext4 append "a key that all tests may know of"
 }
 
+@test "what an encrypted log acknowledged survives a power cut (xfs)" {
+    try keeps xfs append "a key that all tests may know of"
+}
+
 @test "a log that answers before its fdatasync is found out (ext4)" {
     try loses ext4 early
 }
