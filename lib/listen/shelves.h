@@ -26,16 +26,16 @@ struct shelves *shelves_open(const struct topic_store_conf *broker,
 void shelves_close(struct shelves *);
 
 /* Gather what is queued, and commit it unless a sync is under way, whose end
- * will tell (at_once: even so). 1: call again after a look at the connections;
- * 0, -1. */
+ * will tell (at_once: even so); and answer some of what is durable (at_once:
+ * all). 1: call again after a look at the connections; 0, -1. */
 int shelves_take(struct shelves *, struct desk *, bool at_once, struct err *);
 
 /* How long the connections may be left alone, in µs: what comes meanwhile could
  * not be committed. */
 unsigned shelves_rest(struct shelves *);
 
-/* Answer what is durable, or passed: with the descriptors below as they were
- * polled, and when the time is up. */
+/* Note what is durable now, for shelves_take(), and answer what is passed: with
+ * the descriptors below as they were polled, and when the time is up. */
 int shelves_woken(struct shelves *, struct desk *, const struct pollfd *,
                   size_t n, struct err *);
 

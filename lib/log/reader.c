@@ -39,10 +39,9 @@ struct log_reader {
     uint64_t limit;     /* proved to be readable up to here */
     uint64_t offset;    /* of the next record */
     uint64_t want;      /* skip records before this one */
-    const struct cipher_key *key; /* of the segment, or NULL */
-    struct buf plain;             /* the present batch, opened */
-    struct slice rest;            /* entries of the present batch … */
-    uint32_t left;                /* … and how many */
+    struct buf plain;   /* the present batch, opened */
+    struct slice rest;  /* entries of the present batch … */
+    uint32_t left;      /* … and how many */
     uint64_t time_ms;
     struct trail trail;
 };
@@ -102,6 +101,7 @@ static int expired(const struct log_reader *r, uint64_t offset, struct err *e)
 /* Enter the segment with this offset, at its start. */
 static int enter(struct log_reader *r, uint64_t offset, struct err *e)
 {
+    const struct cipher_key *key;
     struct segment seg;
     const int rc = shared_segment(&r->shared, offset, &seg, e);
 
@@ -111,7 +111,7 @@ static int enter(struct log_reader *r, uint64_t offset, struct err *e)
     if (rc == 0) {
         return expired(r, offset, e);
     }
-    if (shared_key(&r->shared, &seg, &r->key, e) < 0) {
+    if (shared_key(&r->shared, &seg, &key, e) < 0) {
         segment_close(&seg);
         return -1;
     }
@@ -225,6 +225,7 @@ static void leave_trail(struct trail *t, uint64_t offset, uint64_t byte)
 /* A batch is at byte, and below limit. */
 static int take_batch(struct log_reader *r, struct err *e)
 {
+    const struct cipher_key *key = NULL;
     struct batch b;
 
     if (batch_read(r->seg.map + r->byte, r->limit - r->byte, r->byte,
@@ -241,7 +242,10 @@ static int take_batch(struct log_reader *r, struct err *e)
         return segment_damage(&r->seg, r->byte, "a batch with a wrong checksum",
                               e);
     }
-    if (!skip && !cipher_open(r->key, &b, &r->plain, &r->rest)) {
+    if (!skip && shared_key(&r->shared, &r->seg, &key, e) < 0) {
+        return -1;
+    }
+    if (!skip && !cipher_open(key, &b, &r->plain, &r->rest)) {
         return segment_damage(&r->seg, r->byte,
                               "a batch that its key does not open", e);
     }

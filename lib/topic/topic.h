@@ -24,8 +24,9 @@ struct topic_reader;
 struct topic_store_conf {
     const char *broker; /* NULL: $DPP_BROKER, else log: under the state folder
                          */
-    struct opt_list property; /* of librdkafka */
-    const char *secret;       /* the broker's password by reference, or NULL */
+    struct opt_list property; /* of librdkafka; of a log: key=REF */
+    const char *secret;       /* by reference: the broker's password, or the
+                                 log's key; or NULL */
     bool must_lock;           /* 77 where memory cannot be locked */
 
     /* log: is exact by itself; these are for brokers. */
