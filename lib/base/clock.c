@@ -9,12 +9,22 @@
 
 #include "base/err.h"
 
-uint64_t clock_mono_us(void)
+static uint64_t now_us(clockid_t id)
 {
     struct timespec t;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)clock_gettime(id, &t);
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t clock_mono_us(void)
+{
+    return now_us(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_coarse_us(void)
+{
+    return now_us(CLOCK_MONOTONIC_COARSE);
 }
 
 uint64_t clock_wall_ms(void)

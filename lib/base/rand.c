@@ -5,8 +5,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/clock.h"
-
 /* One call to the kernel fills a pool: an id costs no system call. */
 static unsigned char pool[1024];
 static size_t left;
@@ -76,12 +74,12 @@ void rand_hex(char out[RAND_HEX])
     hex(out, b, sizeof b);
 }
 
-void rand_uuid7(char out[RAND_UUID])
+void rand_uuid7(uint64_t now_ms, char out[RAND_UUID])
 {
     static uint64_t last_ms;
     static unsigned seq; /* 12 bits behind the time: order within it */
     unsigned char b[16];
-    uint64_t ms = clock_wall_ms();
+    uint64_t ms = now_ms;
 
     if (ms <= last_ms) {
         ms = last_ms;

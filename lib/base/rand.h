@@ -16,6 +16,6 @@ uint64_t rand_below(uint64_t bound);
 void rand_hex(char out[RAND_HEX]);
 
 /* A UUID of version 7 (RFC 9562): ids made later in one process are greater. */
-void rand_uuid7(char out[RAND_UUID]);
+void rand_uuid7(uint64_t now_ms, char out[RAND_UUID]);
 
 #endif

@@ -1,7 +1,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "http/conn.h"
 
 static const struct {
@@ -49,7 +48,7 @@ static const char *date(struct http_server *s)
                                    "Thu", "Fri", "Sat"};
     static const char month[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    const time_t now = (time_t)(clock_wall_ms() / 1000);
+    const time_t now = time(NULL);
     struct tm tm;
 
     if ((uint64_t)now != s->date_s && gmtime_r(&now, &tm) != NULL) {

@@ -52,7 +52,7 @@ static void set_state(struct conn *c, enum conn_state state)
         TAILQ_INSERT_TAIL(state == CONN_IDLE ? &s->idle : &s->busy, c, link);
     }
     c->state = state;
-    c->since = clock_mono_us();
+    c->since = clock_coarse_us();
 }
 
 static void count(struct conn *c, size_t n)
@@ -201,7 +201,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     if (n > 0) {
         c->sent += (size_t)n;
         if (c->state == CONN_WRITING) {
-            c->since = clock_mono_us();
+            c->since = clock_coarse_us();
         }
     }
     if (c->sent < c->out.n) {
@@ -233,7 +233,7 @@ static void feed(struct conn *c, const char *p, size_t n, size_t *used)
     enum http_parse r = http_parser_feed(&c->parser, p, n, &took);
     *used += took;
     if (r == HTTP_PARSE_HEAD) {
-        c->since = clock_mono_us();
+        c->since = clock_coarse_us();
         if (c->parser.expect && took == n) {
             static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
             if (send_bytes(c, go_on, sizeof go_on - 1) < 0) {
@@ -355,7 +355,7 @@ void conn_open(struct http_server *s, int fd, const struct sockaddr_in6 *peer)
     c->fd = fd;
     c->peer = *peer;
     c->state = CONN_IDLE;
-    c->since = clock_mono_us();
+    c->since = clock_coarse_us();
     buf_init(&c->in);
     buf_init(&c->rest);
     buf_init(&c->out);

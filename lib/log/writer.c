@@ -38,7 +38,7 @@
  * sync after a write to one has to commit its journal as well. So a small batch
  * that comes to such blocks takes zeros for the next ones along; the syncs
  * after it are of data alone (a quarter faster on ext4). */
-enum { BLANK_AHEAD = 128 << 10, BLANK_BATCH = 128 << 10 };
+enum { BLANK_AHEAD = 512 << 10, BLANK_BATCH = 128 << 10 };
 
 /* Of append_locked(): another writer has begun a segment under a newer key. */
 enum { ENCODE_AGAIN = 2 };
@@ -248,17 +248,20 @@ static int make_room(struct log_writer *w, struct mark *end, uint64_t need,
     return rc;
 }
 
-/* Zeros behind the batch that is in w->batch, as far as the file goes. */
-static void add_blank(struct log_writer *w, uint64_t end)
+/* Zeros behind a batch of n bytes that ends there, as far as the file goes. */
+static void write_blank(struct log_writer *w, size_t n, uint64_t end)
 {
+    struct state *st = w->shared.state;
     const uint64_t room = w->size > end ? w->size - end : 0;
-    const size_t n = room < BLANK_AHEAD ? (size_t)room : BLANK_AHEAD;
+    const uint64_t to = end + (room < BLANK_AHEAD ? room : BLANK_AHEAD);
+    struct err ignored; /* the next batch comes there without them */
 
-    if (w->batch.n < BLANK_BATCH &&
-        end > atomic_load(&w->shared.state->blank)) {
-        memset(buf_reserve(&w->batch, n), 0, n);
-        w->batch.n += n;
+    if (end <= atomic_load(&st->blank)) {
+        return;
     }
+    const bool done =
+        n < BLANK_BATCH && segment_clear(&w->seg, end, to, &ignored) == 0;
+    atomic_store(&st->blank, done ? to : end);
 }
 
 static int write_batch(struct log_writer *w, const struct mark *end,
@@ -276,7 +279,6 @@ static int write_batch(struct log_writer *w, const struct mark *end,
     batch_seal(&w->batch, &place, end->tag);
     next.byte = end->byte + w->batch.n;
     atomic_store(&st->dirty, next.byte);
-    add_blank(w, next.byte);
     if (fd_pwrite(w->seg.fd, w->batch.p, w->batch.n, (off_t)end->byte) < 0) {
         const int error = errno;
         if (segment_clear(&w->seg, end->byte, next.byte, e) == 0) {
@@ -287,9 +289,7 @@ static int write_batch(struct log_writer *w, const struct mark *end,
                    ? 1
                    : err_errno(e, STATUS_IO, "%s", w->seg.path);
     }
-    if (end->byte + w->batch.n > atomic_load(&st->blank)) {
-        atomic_store(&st->blank, end->byte + w->batch.n);
-    }
+    write_blank(w, w->batch.n, next.byte);
     next.offset = end->offset + count;
     next.time_ms = place.time_ms;
     cell_write(&st->appended, &next);

@@ -379,13 +379,14 @@ void event_write(struct buf *b, const struct event_parts *parts)
     char now[CLOCK_TEXT];
     struct slice time = parts->time;
     struct slice ident = parts->id;
+    const uint64_t now_ms = clock_wall_ms();
 
     if (ident.p == NULL) {
-        rand_uuid7(id);
+        rand_uuid7(now_ms, id);
         ident = slice_of(id);
     }
     if (time.p == NULL) {
-        time_format(clock_wall_ms(), now);
+        time_format(now_ms, now);
         time = slice_of(now);
     }
     put_member(b, "{\"specversion\":\"1.0\",\"id\":", ident);

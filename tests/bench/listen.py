@@ -21,7 +21,7 @@ def server(bench, text, port):
     """A shell line that serves on the port; it and its children end after."""
     p = subprocess.Popen(["bash", "-c", text], cwd=bench.work, env=bench.env,
                          stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                         stdout=subprocess.DEVNULL, start_new_session=True)
+                         stdout=subprocess.DEVNULL, process_group=0)
     try:
         end = time.monotonic() + 10
         while True:
