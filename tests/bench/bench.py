@@ -49,14 +49,17 @@ class Bench:
                        cwd=self.work, env=self.env, stdin=subprocess.DEVNULL)
         return time.perf_counter() - start
 
-    def in_turn(self, **ways):
+    def in_turn(self, warm=0, **ways):
         """What each way returns, taken round by round, there and back: none
-        always has the same one before it."""
+        always has the same one before it. The first `warm` rounds do not
+        count."""
         seen = {name: [] for name in ways}
         turn = list(ways.items())
-        for _ in range(self.rounds):
+        for i in range(warm + self.rounds):
             for name, way in turn:
-                seen[name].append(way())
+                value = way()
+                if i >= warm:
+                    seen[name].append(value)
             turn.reverse()
         return Turns(seen)
 
