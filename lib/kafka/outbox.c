@@ -38,31 +38,22 @@ static size_t size_of(const struct kafka_record *r)
     return n;
 }
 
-bool kafka_outbox_add(struct kafka_outbox *o, const struct event *ev,
-                      enum kafka_mode mode)
+void kafka_outbox_add(struct kafka_outbox *o, const struct kafka_record *r,
+                      int64_t hash)
 {
-    struct kafka_record r;
-
     if (o->n == o->cap) {
         o->cap = o->cap > 0 ? o->cap * 2 : 256;
         o->v = mem_resize(o->v, o->cap * sizeof *o->v);
     }
-    kafka_record_encode(&o->scratch, ev, mode, &r);
     struct kafka_waiting *w = &o->v[o->n++];
     w->at = o->bytes.n;
-    w->key = put(&o->bytes, r.key);
-    w->value = put(&o->bytes, r.value);
-    w->size = size_of(&r);
-    w->time_ms = r.time_ms;
-    w->hash = -1;
-    w->headers = kafka_headers_of(&r);
+    w->key = put(&o->bytes, r->key);
+    w->value = put(&o->bytes, r->value);
+    w->size = size_of(r);
+    w->time_ms = r->time_ms;
+    w->hash = hash;
+    w->headers = kafka_headers_of(r);
     o->size += w->size;
-    return w->key != null;
-}
-
-void kafka_outbox_place(struct kafka_outbox *o, uint32_t hash)
-{
-    o->v[o->n - 1].hash = hash;
 }
 
 size_t kafka_outbox_cut(struct kafka_outbox *o)
@@ -120,12 +111,11 @@ static struct kafka_parcel parcel_of(const struct kafka_outbox *o,
 }
 
 int kafka_outbox_send(struct kafka_outbox *o, struct kafka_producer *p,
-                      const char *topic, uint32_t partitions,
+                      struct rd_kafka_topic_s *t, uint32_t partitions,
                       struct kafka_batch *b, struct err *e)
 {
     const size_t n = kafka_outbox_ready(o);
     const int64_t now_ms = (int64_t)clock_wall_ms();
-    struct rd_kafka_topic_s *t = kafka_producer_find(p, topic);
 
     for (; o->sent < n; o->sent++) {
         struct kafka_waiting *w = &o->v[o->sent];
@@ -141,21 +131,17 @@ int kafka_outbox_send(struct kafka_outbox *o, struct kafka_producer *p,
     return 0;
 }
 
-bool kafka_outbox_drop(struct kafka_outbox *o)
+void kafka_outbox_drop(struct kafka_outbox *o)
 {
-    const bool some = o->sent > 0;
-
     for (size_t i = o->sent; i < o->n; i++) {
         kafka_headers_free(o->v[i].headers);
     }
     done(o, o->n);
-    return some;
 }
 
 void kafka_outbox_release(struct kafka_outbox *o)
 {
-    (void)kafka_outbox_drop(o);
-    kafka_scratch_release(&o->scratch);
+    kafka_outbox_drop(o);
     buf_release(&o->bytes);
     free(o->v);
     *o = (struct kafka_outbox){.n = 0};

@@ -1,8 +1,6 @@
-/* Records that wait to be sent, in order, up to a cut.
- *
- * An event becomes a record as it comes in, while it is at hand as it was
- * parsed, and its headers are the library's from then on: a record is looked
- * at once, however long it waits. */
+/* Records that wait to be sent, in order, up to a cut. The headers of a record
+ * are the library's from the beginning: it is looked at once, however long it
+ * waits. */
 #ifndef KAFKA_OUTBOX_H
 #define KAFKA_OUTBOX_H
 
@@ -12,10 +10,10 @@ struct err;
 struct kafka_batch;
 struct kafka_producer;
 struct kafka_waiting;
+struct rd_kafka_topic_s;
 
 /* Zeroed is empty. */
 struct kafka_outbox {
-    struct kafka_scratch scratch;
     struct buf bytes; /* keys and values */
     struct kafka_waiting *v;
     size_t n;
@@ -28,11 +26,9 @@ struct kafka_outbox {
 
 void kafka_outbox_release(struct kafka_outbox *);
 
-/* False if the record has no key; kafka_outbox_place() can say where it goes,
- * by a number of which its partition is the remainder. */
-bool kafka_outbox_add(struct kafka_outbox *, const struct event *,
-                      enum kafka_mode);
-void kafka_outbox_place(struct kafka_outbox *, uint32_t);
+/* It is copied. The remainder of hash is its partition; -1: its key says. */
+void kafka_outbox_add(struct kafka_outbox *, const struct kafka_record *,
+                      int64_t hash);
 
 /* What comes after this waits for another cut. Bytes before it. */
 size_t kafka_outbox_cut(struct kafka_outbox *);
@@ -43,10 +39,10 @@ size_t kafka_outbox_ready(const struct kafka_outbox *);
 /* Send those, and with them the cut is over. 0; 1 no room for all of them: call
  * again; -1 as kafka_producer_send(). */
 int kafka_outbox_send(struct kafka_outbox *, struct kafka_producer *,
-                      const char *topic, uint32_t partitions,
+                      struct rd_kafka_topic_s *, uint32_t partitions,
                       struct kafka_batch *, struct err *);
 
-/* Forget all. True if some of it was sent. */
-bool kafka_outbox_drop(struct kafka_outbox *);
+/* Forget all. */
+void kafka_outbox_drop(struct kafka_outbox *);
 
 #endif

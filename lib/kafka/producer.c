@@ -223,13 +223,12 @@ int kafka_producer_send_parcel(struct kafka_producer *p, rd_kafka_topic_t *t,
     return 0;
 }
 
-int kafka_producer_send(struct kafka_producer *p, const char *topic,
+int kafka_producer_send(struct kafka_producer *p, rd_kafka_topic_t *t,
                         const struct kafka_record *r, int32_t partition,
                         struct kafka_batch *b, struct err *e)
 {
     const struct kafka_parcel parcel = {r->key, r->value, r->time_ms, partition,
                                         kafka_headers_of(r)};
-    rd_kafka_topic_t *t = kafka_producer_find(p, topic);
     const int rc = kafka_producer_send_parcel(p, t, &parcel, b, e);
 
     if (rc != 0) {

@@ -52,9 +52,14 @@ struct kafka_handle *kafka_producer_handle(struct kafka_producer *);
 int kafka_producer_topic(struct kafka_producer *, const char *topic,
                          uint32_t *partitions, struct err *);
 
+/* It lives as long as the producer; NULL if kafka_producer_topic() was not
+ * asked for it. */
+struct rd_kafka_topic_s *kafka_producer_find(struct kafka_producer *,
+                                             const char *topic);
+
 /* partition -1: the key chooses it. 0; 1 no room: what is under way must become
  * safe first; -1: 78 if the record is too large. It is copied. */
-int kafka_producer_send(struct kafka_producer *, const char *topic,
+int kafka_producer_send(struct kafka_producer *, struct rd_kafka_topic_s *,
                         const struct kafka_record *, int32_t partition,
                         struct kafka_batch *, struct err *);
 
@@ -71,9 +76,6 @@ int kafka_producer_send_parcel(struct kafka_producer *,
                                struct rd_kafka_topic_s *,
                                const struct kafka_parcel *,
                                struct kafka_batch *, struct err *);
-struct rd_kafka_topic_s *kafka_producer_find(struct kafka_producer *,
-                                             const char *topic);
-
 struct rd_kafka_headers_s *kafka_headers_of(const struct kafka_record *);
 void kafka_headers_free(struct rd_kafka_headers_s *);
 

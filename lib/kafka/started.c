@@ -96,7 +96,8 @@ int kafka_started_mark(const struct kafka_claims *cs, struct kafka_producer *p,
             const struct kafka_record record = {.key = buf_slice(&name),
                                                 .value = SLICE("started"),
                                                 .time_ms = -1};
-            rc = kafka_producer_send(p, kafka_cursors, &record, -1, NULL, e);
+            rc = kafka_producer_send(p, kafka_producer_find(p, kafka_cursors),
+                                     &record, -1, NULL, e);
         }
     }
     buf_release(&name);

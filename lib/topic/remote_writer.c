@@ -2,11 +2,13 @@
  *
  * Commits are numbered; each is a batch of records, and durable when the
  * brokers have reported the last of them. Batches become durable in any order,
- * but are told in theirs.
+ * but are told in theirs. A record is sent as it comes, or waits in the outbox
+ * until its commit: where there is no room for it, where its place is asked
+ * for, and behind one that waits.
  *
- * Exactly once, a commit is part of a transaction, with its position, and
- * durable with that. All writers of a store write in the same transaction, so
- * dead letters stand or fall with the position that passes them. */
+ * Exactly once, all wait. A commit is part of a transaction, with its position,
+ * and durable with that. All writers of a store write in the same transaction,
+ * so dead letters stand or fall with the position that passes them. */
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -26,10 +28,14 @@ struct remote_writer {
     struct remote_store *store;
     char *name;  /* of the topic, here */
     char *topic; /* in the cluster */
+    struct kafka_scratch scratch;
     struct kafka_outbox outbox;
-    struct err bad; /* of a line that is no event, or none */
+    struct err bad; /* of a line that cannot be sent, or none */
     struct buf key;
-    struct kafka_batch batch[BATCHES]; /* of the commits done + 1 to last */
+    struct rd_kafka_topic_s *place;
+    size_t sent; /* bytes, for the next commit, without the outbox */
+    struct kafka_batch batch[BATCHES]; /* of the commits done + 1 to last, and
+                                          of the next */
     uint64_t number[BATCHES];          /* or of their transactions */
     uint32_t partitions;               /* of the topic; 0: no producer yet */
     uint64_t last;
@@ -50,6 +56,7 @@ static int attach(struct remote_writer *w, struct err *e)
     if (kafka_producer_topic(producer_of(w), w->topic, &w->partitions, e) < 0) {
         return -1;
     }
+    w->place = kafka_producer_find(producer_of(w), w->topic);
     return w->partitions > 0 ? 0 : remote_unknown(&w->store->base, w->name, e);
 }
 
@@ -91,6 +98,7 @@ void remote_writer_close(struct topic_writer *base)
         free(w->batch[i].sent); /* reports are not taken any more */
     }
     kafka_outbox_release(&w->outbox);
+    kafka_scratch_release(&w->scratch);
     buf_release(&w->key);
     free(w->name);
     free(w->topic);
@@ -123,17 +131,52 @@ int remote_writer_disown(struct topic_writer *base, struct err *e)
                                    : 0;
 }
 
+static struct kafka_batch *next_batch(struct remote_writer *w)
+{
+    return &w->batch[(w->last + 1) % BATCHES];
+}
+
+/* Its number is given. */
+static void close_batch(struct remote_writer *w)
+{
+    w->last++;
+    w->sent = 0;
+    *next_batch(w) = (struct kafka_batch){.left = 0};
+}
+
+static bool sends_now(const struct remote_writer *w)
+{
+    return w->store->exact == NULL && !w->base.is_tracked && w->outbox.n == 0;
+}
+
+/* False: no room. */
+static bool send(struct remote_writer *w, const struct kafka_record *r,
+                 int64_t hash)
+{
+    const int rc =
+        kafka_producer_send(producer_of(w), w->place, r,
+                            hash < 0 ? -1 : (int32_t)(hash % w->partitions),
+                            next_batch(w), &w->bad);
+
+    w->sent += rc == 0 ? r->key.n + r->value.n : 0;
+    return rc != 1;
+}
+
 /* A record that has to stay without a key, though its event has one, goes
  * where that belongs: the whole of the key's hash is a remainder here, too. */
 void remote_writer_add(struct topic_writer *base, const struct event *ev)
 {
     struct remote_writer *w = (struct remote_writer *)base;
+    struct kafka_record r;
+    int64_t hash = -1;
 
-    if (!kafka_outbox_add(&w->outbox, ev, w->store->mode)) {
+    kafka_record_encode(&w->scratch, ev, w->store->mode, &r);
+    if (r.key.p == NULL) {
         const struct slice key = event_key(ev, &w->key);
-        if (key.p != NULL) {
-            kafka_outbox_place(&w->outbox, topic_partition(key, HASHES));
-        }
+        hash = key.p != NULL ? (int64_t)topic_partition(key, HASHES) : -1;
+    }
+    if (!sends_now(w) || !send(w, &r, hash)) {
+        kafka_outbox_add(&w->outbox, &r, hash);
     }
 }
 
@@ -152,19 +195,19 @@ void remote_writer_add_line(struct topic_writer *base, struct slice line,
 
 size_t remote_writer_cut(struct topic_writer *base)
 {
-    return kafka_outbox_cut(&((struct remote_writer *)base)->outbox);
+    struct remote_writer *w = (struct remote_writer *)base;
+
+    return w->sent + kafka_outbox_cut(&w->outbox);
 }
 
 static int send_all(struct remote_writer *w, struct err *e)
 {
-    struct kafka_batch *b = &w->batch[(w->last + 1) % BATCHES];
+    struct kafka_batch *b = next_batch(w);
 
-    if (w->outbox.sent == 0) {
-        const size_t n = kafka_outbox_ready(&w->outbox);
-        b->left = b->n = 0;
-        b->sent = w->base.is_tracked ? mem_new(n * sizeof *b->sent) : NULL;
+    if (w->base.is_tracked && b->sent == NULL) {
+        b->sent = mem_new(kafka_outbox_ready(&w->outbox) * sizeof *b->sent);
     }
-    return kafka_outbox_send(&w->outbox, producer_of(w), w->topic,
+    return kafka_outbox_send(&w->outbox, producer_of(w), w->place,
                              w->partitions, b, e);
 }
 
@@ -192,7 +235,7 @@ int remote_writer_commit(struct topic_writer *base, struct slice name,
     if (rc != 0) {
         return rc;
     }
-    w->last++;
+    close_batch(w);
     if (x == NULL) {
         return 0;
     }
@@ -201,16 +244,16 @@ int remote_writer_commit(struct topic_writer *base, struct slice name,
     return name.n > 0 ? kafka_exact_position(x, pos, e) : 0;
 }
 
+/* What is sent cannot be called back, and promises nothing. */
 void remote_writer_drop(struct topic_writer *base)
 {
     struct remote_writer *w = (struct remote_writer *)base;
-    struct kafka_batch *b = &w->batch[(w->last + 1) % BATCHES];
+    struct kafka_batch *b = next_batch(w);
 
-    if (kafka_outbox_drop(&w->outbox)) { /* some of it cannot be called back,
-                                            and promises nothing */
-        b->n = 0;
-        w->last++;
-    } else if (w->last - w->done < BATCHES - 1) {
+    kafka_outbox_drop(&w->outbox);
+    if (b->n > 0) {
+        close_batch(w);
+    } else if (b->sent != NULL) {
         free(b->sent);
         b->sent = NULL;
     }
