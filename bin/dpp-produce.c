@@ -104,6 +104,9 @@ static int open_run(void *ctx, struct sink *sink, const struct sink_run *run,
                        "--exactly-once: this input has no position: put a "
                        "source before it that keeps one (dpp-consume -g)");
     }
+    if (pos == NULL) { /* plain input */
+        topic_writer_flow(p->writer);
+    }
     buf_clear(&p->name);
     buf_append_slice(&p->name, run->name);
     return run->name.n > 0 ? topic_writer_own(p->writer, run->run, run->name,

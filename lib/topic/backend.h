@@ -16,6 +16,7 @@ struct topic_store {
 
 struct topic_writer {
     const struct topic_backend *backend;
+    bool flows;           /* nothing has to wait for its commit */
     bool is_tracked;      /* the backend puts in here where each event stands */
     struct places places; /* of what is committed, until it was asked for */
     uint64_t synced;      /* ticket */

@@ -2,13 +2,13 @@
  *
  * Commits are numbered; each is a batch of records, and durable when the
  * brokers have reported the last of them. Batches become durable in any order,
- * but are told in theirs. A record is sent as it comes, or waits in the outbox
- * until its commit: where there is no room for it, where its place is asked
- * for, and behind one that waits.
+ * but are told in theirs. A record waits in the outbox for its commit: if we
+ * die before, it never was, and comes once. Only where it would not come again
+ * is it sent at once, as long as there is room.
  *
- * Exactly once, all wait. A commit is part of a transaction, with its position,
- * and durable with that. All writers of a store write in the same transaction,
- * so dead letters stand or fall with the position that passes them. */
+ * Exactly once, a commit is part of a transaction, with its position, and
+ * durable with that. All writers of a store write in the same transaction, so
+ * dead letters stand or fall with the position that passes them. */
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -146,7 +146,7 @@ static void close_batch(struct remote_writer *w)
 
 static bool sends_now(const struct remote_writer *w)
 {
-    return w->store->exact == NULL && !w->base.is_tracked && w->outbox.n == 0;
+    return w->base.flows && w->store->exact == NULL && w->outbox.n == 0;
 }
 
 /* False: no room. */

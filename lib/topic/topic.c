@@ -187,6 +187,11 @@ int topic_writer_synced(struct topic_writer *w, uint64_t *ticket, struct err *e)
     return 0;
 }
 
+void topic_writer_flow(struct topic_writer *w)
+{
+    w->flows = true;
+}
+
 void topic_writer_track(struct topic_writer *w)
 {
     w->is_tracked = true;

@@ -60,8 +60,11 @@ int topic_writer_own(struct topic_writer *, const char *run, struct slice name,
 /* The run has come to its end: commit all, and give up what was owned. */
 int topic_writer_disown(struct topic_writer *, struct err *);
 
-/* Gather one event line (copied; its dpporigin left out). On Kafka, at least
- * once, it may be under way at once: a commit only says that it must arrive. */
+/* Nobody will bring the same again if we die: what is gathered need not wait
+ * for its commit. */
+void topic_writer_flow(struct topic_writer *);
+
+/* Gather one event line (copied; its dpporigin left out). */
 void topic_writer_add(struct topic_writer *, const struct event *);
 
 /* The same for a line that has none, with its decoded key (NULL: no key). */
@@ -77,8 +80,7 @@ size_t topic_writer_cut(struct topic_writer *);
 int topic_writer_commit(struct topic_writer *, struct slice name,
                         struct slice pos, struct err *);
 
-/* Forget what is gathered: it could not be committed. What is under way may
- * arrive all the same. */
+/* Forget what is gathered: it could not be committed. */
 void topic_writer_drop(struct topic_writer *);
 
 /* Commits count 1, 2, 3 …; all up to *ticket is durable. */
