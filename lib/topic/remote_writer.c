@@ -252,6 +252,7 @@ void remote_writer_drop(struct topic_writer *base)
 
     kafka_outbox_drop(&w->outbox);
     if (b->n > 0) {
+        b->n = 0;
         close_batch(w);
     } else if (b->sent != NULL) {
         free(b->sent);
