@@ -379,7 +379,8 @@ void event_write(struct buf *b, const struct event_parts *parts)
     char now[CLOCK_TEXT];
     struct slice time = parts->time;
     struct slice ident = parts->id;
-    const uint64_t now_ms = clock_wall_ms();
+    const uint64_t now_ms =
+        ident.p == NULL || time.p == NULL ? clock_wall_ms() : 0;
 
     if (ident.p == NULL) {
         rand_uuid7(now_ms, id);

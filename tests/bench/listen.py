@@ -18,7 +18,8 @@ def free_port():
 
 @contextlib.contextmanager
 def server(bench, text, port):
-    """A shell line that serves on the port; it and its children end after."""
+    """A shell line that serves on the port; it and its children end after. In
+    our session: Linux weighs sessions against each other (sched(7))."""
     p = subprocess.Popen(["bash", "-c", text], cwd=bench.work, env=bench.env,
                          stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                          stdout=subprocess.DEVNULL, process_group=0)
